@@ -1,0 +1,216 @@
+//! `nnn`: debiased retrieval from the command line. This file holds the arguments; each subcommand's work is in a module.
+#![deny(unsafe_op_in_unsafe_fn)]
+
+mod demo;
+mod eval;
+mod failure;
+mod files;
+mod jobs;
+mod output;
+mod passes;
+mod plot;
+mod source;
+mod text;
+mod work;
+
+use clap::{Args, Parser, Subcommand};
+use failure::{Failure, Result, fail};
+use nnn::Isa;
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Hubness-free retrieval with Nearest Neighbor Normalization: one bias per gallery row, subtracted from its scores.
+#[derive(Parser)]
+#[command(name = "nnn", version, after_help = FORMATS)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const FORMATS: &str = "\
+Vector files: .npy (two dimensions, f32 or f16), .fvecs, .fbin; one vector per row. They are memory-mapped, so they may be larger \
+than memory; do not change them during the run. Results are .npy files, written in full or not at all.
+
+Exit status: 0 done, 1 failed, 2 wrong usage.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show on the shipped embeddings what debiasing does: recall, hubness, speed, examples, a picture
+    Demo(DemoArgs),
+    /// Compute the biases of a gallery from a bank of reference queries
+    ///
+    /// `bias[row]` = alpha * mean of the k largest similarities of the row with the bank. The bank must not hold the queries that you
+    /// evaluate with, nor the gallery the rows that the bank describes.
+    #[command(after_help = FORMATS)]
+    Bias(BiasArgs),
+    /// Find the best gallery rows of every query, with or without biases
+    ///
+    /// Hits are ordered by score (similarity minus bias) descending, then row ascending.
+    #[command(after_help = FORMATS)]
+    Search(SearchArgs),
+    /// List the instruction sets of this machine, slowest first
+    Isa,
+}
+
+/// How the kernels run.
+#[derive(Args)]
+struct Machine {
+    /// Threads [default: all processors]; the results do not depend on it
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    /// Use this instruction set instead of the best one (see `nnn isa`)
+    #[arg(long, value_name = "NAME", value_parser = parse_isa)]
+    isa: Option<Isa>,
+}
+
+/// How rows are prepared.
+#[derive(Args)]
+struct Rows {
+    /// Scale every row to unit length first, so that scores are cosines
+    #[arg(long)]
+    normalize: bool,
+    /// Score with int8 codes (one scale per row) instead of f32
+    #[arg(long)]
+    int8: bool,
+}
+
+#[derive(Args)]
+struct DemoArgs {
+    /// Neighbours in the bank that a bias averages
+    #[arg(short, default_value = "16")]
+    k: NonZeroUsize,
+    /// Strength of the bias; 0 is plain retrieval
+    #[arg(long, default_value_t = 0.75, value_parser = parse_alpha, allow_negative_numbers = true)]
+    alpha: f32,
+    /// Where to write the picture
+    #[arg(long, value_name = "FILE", default_value = "nnn-demo.svg")]
+    svg: PathBuf,
+    /// Folder of the embeddings [default: examples/data/pydoc-minilm of the repository]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+#[derive(Args)]
+struct BiasArgs {
+    /// Vectors to retrieve
+    #[arg(long, value_name = "FILE")]
+    gallery: PathBuf,
+    /// Reference queries, such as training captions
+    #[arg(long, value_name = "FILE")]
+    bank: PathBuf,
+    /// Neighbours in the bank that a bias averages
+    #[arg(short, default_value = "16")]
+    k: NonZeroUsize,
+    /// Strength of the bias
+    #[arg(long, default_value_t = 0.75, value_parser = parse_alpha, allow_negative_numbers = true)]
+    alpha: f32,
+    /// Where to write the biases: .npy, f32, one per gallery row
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    #[command(flatten)]
+    rows: Rows,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+#[derive(Args)]
+struct SearchArgs {
+    /// Vectors to retrieve
+    #[arg(long, value_name = "FILE")]
+    gallery: PathBuf,
+    /// Queries
+    #[arg(long, value_name = "FILE")]
+    queries: PathBuf,
+    /// Biases of the gallery, from `nnn bias` [default: none, plain retrieval]
+    #[arg(long, value_name = "FILE")]
+    bias: Option<PathBuf>,
+    /// Hits per query
+    #[arg(short, default_value = "10")]
+    k: NonZeroUsize,
+    /// Where to write the gallery rows of the hits: .npy, u32, queries x k; 4294967295 where a query has fewer
+    #[arg(long, value_name = "FILE")]
+    out_ids: PathBuf,
+    /// Where to write their scores: .npy, f32, queries x k; -inf where a query has fewer
+    #[arg(long, value_name = "FILE")]
+    out_scores: PathBuf,
+    #[command(flatten)]
+    rows: Rows,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = std::io::stdout().lock();
+    match run(cli.command, &mut out) {
+        Ok(()) | Err(Failure::Closed) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("nnn: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command, out: &mut impl Write) -> Result<()> {
+    match command {
+        Command::Demo(args) => {
+            let threads = args.machine.prepare()?;
+            let DemoArgs { k, alpha, svg, data, .. } = args;
+            demo::run(&demo::Options { data, k: k.get(), alpha, threads, svg }, out)
+        }
+        Command::Bias(args) => {
+            let scoring = args.rows.scoring(args.machine.prepare()?);
+            let BiasArgs { gallery, bank, k, alpha, out: path, .. } = args;
+            jobs::Bias { gallery, bank, k: k.get(), alpha, out: path, scoring }.run(out)
+        }
+        Command::Search(args) => {
+            let scoring = args.rows.scoring(args.machine.prepare()?);
+            let SearchArgs { gallery, queries, bias, k, out_ids, out_scores, .. } = args;
+            jobs::Search { gallery, queries, bias, k: k.get(), out_ids, out_scores, scoring }.run(out)
+        }
+        Command::Isa => {
+            for isa in Isa::available() {
+                let mark = if isa == Isa::active() { "  (the one in use)" } else { "" };
+                writeln!(out, "{}{mark}", isa.name())?;
+            }
+            Ok(())
+        }
+    }
+}
+
+impl Machine {
+    /// Chooses the instruction set; returns the number of threads.
+    fn prepare(&self) -> Result<usize> {
+        if let Some(isa) = self.isa
+            && Isa::select(Some(isa)).is_err()
+        {
+            let names: Vec<&str> = Isa::available().map(Isa::name).collect();
+            return fail(format!("this machine does not have {}; it has {}", isa.name(), names.join(", ")));
+        }
+        Ok(self.threads.map_or_else(work::default_threads, NonZeroUsize::get))
+    }
+}
+
+impl Rows {
+    fn scoring(&self, threads: usize) -> jobs::Scoring {
+        jobs::Scoring { normalize: self.normalize, int8: self.int8, threads }
+    }
+}
+
+fn parse_isa(name: &str) -> std::result::Result<Isa, String> {
+    Isa::ALL.into_iter().find(|isa| isa.name() == name).ok_or_else(|| {
+        let names: Vec<&str> = Isa::ALL.iter().map(|isa| isa.name()).collect();
+        format!("known are {}", names.join(", "))
+    })
+}
+
+fn parse_alpha(text: &str) -> std::result::Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(alpha) if alpha.is_finite() => Ok(alpha),
+        _ => Err("it must be a finite number, such as 0.75".to_owned()),
+    }
+}

@@ -1,0 +1,158 @@
+//! The two passes of the program over row ranges: biases of a gallery, and search.
+
+use crate::failure::{Result, fail};
+use crate::source::{Buffer, Source};
+use crate::work::{Progress, for_each, lock, part_rows};
+use nnn::{Element, Hit, Neighbors};
+use std::sync::Mutex;
+
+/// Most gallery rows of a part of the bias pass. The more, the rarer the bank is converted and packed; the fewer, the finer the
+/// progress. The neighbour table of a part should not be large either.
+const BIAS_ROWS: usize = 2048;
+const TABLE_FLOATS: usize = 16 << 20;
+
+/// Biases of all gallery rows: parts of the gallery go to the threads, each passes over the whole bank.
+pub fn bias<T: Element>(gallery: &impl Source<T>, bank: &impl Source<T>, k: usize, alpha: f32, threads: usize) -> Result<Vec<f32>> {
+    let (rows, bank_rows) = (gallery.rows(), bank.rows());
+    let mut bias = vec![0.0; rows];
+    let part = part_rows(rows, threads, BIAS_ROWS.min(TABLE_FLOATS / k).max(1));
+    let parts: Vec<Mutex<&mut [f32]>> = bias.chunks_mut(part).map(Mutex::new).collect();
+    let progress = Progress::new("biases", rows as u64 * bank_rows as u64);
+
+    struct State {
+        gallery: Buffer,
+        bank: Buffer,
+        scratch: Vec<u8>,
+        table: Vec<f32>,
+    }
+    let state = || State {
+        gallery: Buffer::default(),
+        bank: Buffer::default(),
+        scratch: vec![0; nnn::neighbors_scratch(k, gallery.dim())],
+        table: vec![0.0; part.min(rows) * k],
+    };
+    for_each(threads, parts.len(), state, |state, item| {
+        let first = item * part;
+        let rows = first..rows.min(first + part);
+        let count = rows.len();
+        let block = gallery.block(rows, &mut state.gallery)?;
+        let mut table = Neighbors::init(&mut state.table, count, k)?;
+        for start in (0..bank_rows).step_by(bank.block_rows()) {
+            let rows = start..bank_rows.min(start + bank.block_rows());
+            let pairs = count as u64 * rows.len() as u64;
+            let bank = bank.block(rows, &mut state.bank)?;
+            table.update(&block, &bank, 0..count, &mut state.scratch)?;
+            progress.add(pairs);
+        }
+        table.bias(k, alpha, &mut lock(&parts[item])).or_else(|_| no_bias(&gallery.name(), first, table.as_slice(), k))
+    })?;
+    Ok(bias)
+}
+
+/// Why rows from `first` on have no bias. All values and alpha are finite and k is at most the bank's rows, so that something has
+/// overflowed f32: a product, which then is no neighbour, or the bias itself.
+fn no_bias(gallery: &str, first: usize, table: &[f32], k: usize) -> Result<()> {
+    match table.chunks_exact(k).position(|row| row.contains(&f32::NEG_INFINITY)) {
+        Some(row) => fail(format!(
+            "{gallery}: row {} (counted from 0) has fewer than {k} neighbours, because products with the bank overflow f32; \
+             use --normalize",
+            first + row
+        )),
+        None => fail(format!("{gallery}: biases of the rows from {first} on overflow f32; lower --alpha or use --normalize")),
+    }
+}
+
+/// Hits of all queries, `k` places each, best first; `found[q]` of them are filled, the others hold no row and score -inf.
+pub struct Hits {
+    pub k: usize,
+    pub hits: Vec<Hit>,
+    pub found: Vec<u32>,
+}
+
+/// What an empty place holds.
+const NO_HIT: Hit = Hit { score: f32::NEG_INFINITY, id: u32::MAX };
+
+impl Hits {
+    fn empty(queries: usize, k: usize) -> Result<Self> {
+        match queries.checked_mul(k) {
+            Some(places) => Ok(Hits { k, hits: vec![NO_HIT; places], found: vec![0; queries] }),
+            None => fail(format!("{queries} queries with {k} hits each do not fit the memory; lower -k or split the queries")),
+        }
+    }
+
+    /// The hits of each query in turn.
+    pub fn queries(&self) -> impl Iterator<Item = &[Hit]> {
+        self.hits.chunks_exact(self.k).zip(&self.found).map(|(hits, &found)| &hits[..found as usize])
+    }
+}
+
+/// Queries that make it worth giving each thread queries of its own rather than gallery rows of its own.
+const QUERIES_PER_THREAD: usize = 64;
+
+/// Most queries of a part where the queries are shared out, and gallery rows of a part where the gallery is.
+const QUERY_ROWS: usize = 1024;
+const GALLERY_ROWS: usize = 65_536;
+
+/// The `k` best gallery rows of every query by score minus bias (all rows if there are fewer).
+///
+/// Many queries are shared out among the threads; few queries all go over parts of the gallery. Hits of blocks are merged; any way
+/// gives the same bits.
+pub fn search<T: Element>(
+    queries: &impl Source<T>,
+    gallery: &impl Source<T>,
+    bias: Option<&[f32]>,
+    k: usize,
+    threads: usize,
+) -> Result<Hits> {
+    let (query_rows, rows) = (queries.rows(), gallery.rows());
+    let k = k.min(rows);
+    let mut all = Hits::empty(query_rows, k)?;
+    let by_query = query_rows >= QUERIES_PER_THREAD * threads;
+    let query_part = if by_query { part_rows(query_rows, threads, QUERY_ROWS) } else { query_rows };
+    let gallery_part = if by_query { rows } else { part_rows(rows, threads, GALLERY_ROWS) };
+    let gallery_parts = rows.div_ceil(gallery_part);
+    let outputs: Vec<_> = all.hits.chunks_mut(query_part * k).zip(all.found.chunks_mut(query_part)).map(Mutex::new).collect();
+    let progress = Progress::new("search", query_rows as u64 * rows as u64);
+
+    struct State {
+        queries: Buffer,
+        gallery: Buffer,
+        scratch: Vec<u8>,
+        hits: Vec<Hit>,
+        found: Vec<u32>,
+    }
+    let state = || State {
+        queries: Buffer::default(),
+        gallery: Buffer::default(),
+        scratch: vec![0; nnn::search_scratch(query_part, k, gallery.dim())],
+        hits: vec![NO_HIT; query_part * k],
+        found: vec![0; query_part],
+    };
+    for_each(threads, outputs.len() * gallery_parts, state, |state, item| {
+        let (query_item, first_query) = (item / gallery_parts, item / gallery_parts * query_part);
+        let queries = queries.block(first_query..query_rows.min(first_query + query_part), &mut state.queries)?;
+        let first_row = item % gallery_parts * gallery_part;
+        let end = rows.min(first_row + gallery_part);
+        for first in (first_row..end).step_by(gallery.block_rows()) {
+            let block_rows = first..end.min(first + gallery.block_rows());
+            let count = block_rows.len();
+            let bias = bias.map(|bias| &bias[block_rows.clone()]);
+            let block = gallery.block(block_rows, &mut state.gallery)?;
+            let (hits, found) = (&mut state.hits[..], &mut state.found[..queries.rows()]);
+            nnn::search(&queries, &block, bias, None, k, 0..count, &mut state.scratch, hits, found)?;
+
+            let mut output = lock(&outputs[query_item]);
+            let (all_hits, all_found) = &mut *output;
+            let lists = hits.chunks_exact_mut(k).zip(found).zip(all_hits.chunks_exact_mut(k).zip(all_found.iter_mut()));
+            for ((hits, found), (into, into_found)) in lists {
+                let hits = &mut hits[..*found as usize];
+                hits.iter_mut().for_each(|hit| hit.id += first as u32); // absolute rows: at most 2^32 - 1 of them
+                nnn::merge_hits(into, into_found, hits, k)?;
+            }
+            progress.add(queries.rows() as u64 * count as u64);
+        }
+        Ok(())
+    })?;
+    drop(outputs);
+    Ok(all)
+}

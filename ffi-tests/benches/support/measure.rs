@@ -1,0 +1,98 @@
+//! Interleaved measurement. On a shared machine the same loop may take twice as long a second later, so nothing is measured alone:
+//! contenders take turns of a few milliseconds, each turn is set against the reference's turns just before and after it, and the
+//! median of those ratios is what is reported.
+
+use std::time::{Duration, Instant};
+
+/// Something to measure: what one call does (operations or bytes), and the call.
+pub struct Contender<'a> {
+    pub name: String,
+    work: f64,
+    run: Box<dyn FnMut() + 'a>,
+    calls: u32,
+}
+
+/// Medians over the rounds.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    pub name: String,
+    /// Work per second.
+    pub rate: f64,
+    /// Seconds per call.
+    pub seconds: f64,
+    /// Rate over the reference's rate in the same round.
+    pub ratio: f64,
+}
+
+impl<'a> Contender<'a> {
+    pub fn new(name: impl Into<String>, work: f64, run: impl FnMut() + 'a) -> Self {
+        Contender { name: name.into(), work, run: Box::new(run), calls: 1 }
+    }
+
+    /// Calls per turn so that a turn lasts about `turn`.
+    fn calibrate(&mut self, turn: Duration) {
+        (self.run)();
+        let start = Instant::now();
+        (self.run)();
+        let once = start.elapsed().as_secs_f64().max(1e-9);
+        self.calls = (turn.as_secs_f64() / once).clamp(1.0, 1e7) as u32;
+    }
+
+    /// Seconds per call in one turn.
+    fn turn(&mut self) -> f64 {
+        let start = Instant::now();
+        for _ in 0..self.calls {
+            (self.run)();
+        }
+        start.elapsed().as_secs_f64() / f64::from(self.calls)
+    }
+}
+
+/// Measures all contenders in turns against the first, which is the reference; the reference has a turn before and after each.
+pub fn interleave(rounds: usize, turn: Duration, contenders: &mut [Contender]) -> Vec<Measured> {
+    contenders.iter_mut().for_each(|c| c.calibrate(turn));
+    let Some((reference, others)) = contenders.split_first_mut() else { return Vec::new() };
+    let mut reference_times = Vec::new();
+    let mut times = vec![Vec::new(); others.len()];
+    let mut ratios = vec![Vec::new(); others.len()];
+    let mut before = reference.turn();
+    for _ in 0..rounds {
+        for (i, other) in others.iter_mut().enumerate() {
+            let time = other.turn();
+            let after = reference.turn();
+            let reference_rate = reference.work / ((before + after) / 2.0);
+            times[i].push(time);
+            ratios[i].push(other.work / time / reference_rate);
+            reference_times.push(after);
+            before = after;
+        }
+    }
+    let measured = |c: &Contender, times: Vec<f64>, ratios: Vec<f64>| {
+        let seconds = median(times);
+        Measured { name: c.name.clone(), rate: c.work / seconds, seconds, ratio: median(ratios) }
+    };
+    let mut all = vec![measured(reference, reference_times, vec![1.0])];
+    all.extend(others.iter().zip(times).zip(ratios).map(|((c, times), ratios)| measured(c, times, ratios)));
+    all
+}
+
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Keeps the process on one core, where the system allows it.
+#[cfg(target_os = "linux")]
+pub fn pin() {
+    // SAFETY: a zeroed CPU set is a valid empty set, and the calls only read and write it.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        let core = libc::sched_getcpu().max(0) as usize;
+        libc::CPU_SET(core, &mut set);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set);
+    }
+}
+
+/// No pinning on other systems.
+#[cfg(not(target_os = "linux"))]
+pub fn pin() {}

@@ -1,0 +1,237 @@
+// Every function of nnn.hpp against its namesake of nnn.h, and what the C++ layer adds: views, sizes, errors.
+#include "nnn.hpp"
+#include "nnn.hpp"
+
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+#if __cplusplus >= 202002L
+#include <span>
+#endif
+
+#define EXPECT(...)                                                                  \
+    do {                                                                             \
+        if (!(__VA_ARGS__)) {                                                        \
+            std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #__VA_ARGS__);   \
+            std::abort();                                                            \
+        }                                                                            \
+    } while (false)
+
+using nnn::status;
+
+// Views are what C takes, and cost what C costs.
+static_assert(sizeof(nnn::matrix_f32) == sizeof(nnn_mat_f32) && std::is_trivially_copyable_v<nnn::matrix_f32>);
+static_assert(sizeof(nnn::matrix_i8) == sizeof(nnn_mat_i8) && std::is_trivially_copyable_v<nnn::matrix_i8>);
+static_assert(sizeof(nnn::span<float>) == 2 * sizeof(void *) && std::is_trivially_copyable_v<nnn::span<float>>);
+
+// Only const is added: no other element type, no output over constants.
+static_assert(std::is_constructible_v<nnn::span<const float>, const std::vector<float> &>);
+static_assert(std::is_constructible_v<nnn::span<float>, std::vector<float> &>);
+static_assert(!std::is_constructible_v<nnn::span<float>, const std::vector<float> &>);
+static_assert(!std::is_constructible_v<nnn::span<float>, std::vector<double> &>);
+static_assert(!std::is_constructible_v<nnn::span<const float>, std::vector<std::int8_t> &>);
+static_assert(!std::is_constructible_v<nnn::scratch, const std::vector<float> &>);
+static_assert(!std::is_constructible_v<nnn::scratch, std::vector<std::string> &>);
+
+constexpr std::size_t dim = 5, rows = 70, banks = 9, asked = 3, k = 4;
+
+static bool same(const std::vector<float> &a, const std::vector<float> &b) {
+    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+static bool same(const std::vector<nnn::hit> &a, const std::vector<nnn::hit> &b) {
+    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(nnn::hit)) == 0;
+}
+
+static std::vector<float> values(std::size_t n, unsigned seed) {
+    std::vector<float> all(n);
+    for (auto &x : all) {
+        seed = seed * 1664525u + 1013904223u;
+        x = static_cast<float>(seed >> 8) / 8388608.0f - 1.0f;
+    }
+    return all;
+}
+
+// The same calls for float rows and codes; C's functions are passed along.
+template <class Matrix, class Scores, class Bias, class Update, class Search>
+static void heavy_calls(const Matrix &queries, const Matrix &gallery, const Matrix &bank, Scores c_scores, Bias c_bias, Update c_update,
+                        Search c_search) {
+    std::vector<std::byte> scratch(nnn::neighbors_scratch(k, dim));
+    EXPECT(scratch.size() == nnn_neighbors_scratch(k, dim));
+
+    std::vector<float> a(asked * rows), b(asked * rows);
+    EXPECT(nnn::scores(queries, gallery, nnn::all, a, rows) == status::ok);
+    EXPECT(c_scores(&queries, &gallery, 0, rows, b.data(), rows) == NNN_OK && same(a, b));
+    EXPECT(nnn::scores(queries, gallery, nnn::all, nnn::span<float>(a.data(), a.size() - 1), rows) == status::capacity);
+    EXPECT(nnn::scores(queries, gallery, nnn::all, a, rows + 1) == status::capacity);
+    EXPECT(nnn::scores(queries, gallery, nnn::all, a, rows - 1) == status::stride);
+    EXPECT(nnn::scores(queries, gallery, {rows, 1}, a, rows) == status::range);
+    EXPECT(nnn::scores(queries, gallery, {rows + 1}, a, rows) == status::range);
+    EXPECT(nnn::scores(queries, gallery, {rows}, {}, 0) == status::ok);
+
+    std::vector<float> bias(rows), c_biases(rows);
+    EXPECT(nnn::bias(gallery, bank, k, 0.75f, nnn::all, scratch, bias) == status::ok);
+    EXPECT(c_bias(&gallery, &bank, k, 0.75f, 0, rows, scratch.data(), scratch.size(), c_biases.data()) == NNN_OK && same(bias, c_biases));
+    std::vector<float> tail(rows - 60);
+    EXPECT(nnn::bias(gallery, bank, k, 0.75f, {60}, scratch, tail) == status::ok);
+    EXPECT(same(tail, {bias.begin() + 60, bias.end()}));
+    EXPECT(nnn::bias(gallery, bank, k, 0.75f, {59}, scratch, tail) == status::capacity);
+    EXPECT(nnn::bias(gallery, bank, banks + 1, 0.75f, nnn::all, scratch, bias) == status::k);
+    EXPECT(nnn::bias(gallery, bank, k, 0.75f, nnn::all, {}, bias) == status::capacity);
+
+    std::vector<float> one(rows * k), two(rows * k), c_table(rows * k);
+    nnn::neighbors table(one, k), other(two, k);
+    EXPECT(table.rows() == rows && table.k() == k);
+    EXPECT(table.init() == status::ok && nnn_neighbors_init(c_table.data(), rows, k) == NNN_OK && same(one, c_table));
+    Matrix first = bank, second = bank;
+    first.rows = 4;
+    second.rows = banks - 4;
+    second.data += 4 * second.stride;
+    if constexpr (std::is_same_v<Matrix, nnn::matrix_i8>) second.scale += 4;
+    EXPECT(other.init() == status::ok);
+    EXPECT(table.update(gallery, first, nnn::all, scratch) == status::ok);
+    EXPECT(other.update(gallery, second, nnn::all, scratch) == status::ok);
+    EXPECT(table.merge(other) == status::ok);
+    EXPECT(c_update(&gallery, &bank, k, 0, rows, scratch.data(), scratch.size(), c_table.data()) == NNN_OK && same(one, c_table));
+    std::vector<float> from_table(rows);
+    EXPECT(table.bias(k, 0.75f, from_table) == status::ok && same(from_table, bias));
+    EXPECT(table.bias(k + 1, 0.75f, from_table) == status::k);
+    EXPECT(table.bias(k, 0.75f, tail) == status::capacity);
+    EXPECT(table.merge(nnn::neighbors(two, k + 1)) == status::range);
+    EXPECT(nnn::neighbors(tail, k).update(gallery, bank, nnn::all, scratch) == status::capacity);
+
+    std::vector<nnn::hit> hits(asked * k), c_hits(asked * k);
+    std::vector<std::uint32_t> found(asked), c_found(asked);
+    const std::array<std::uint64_t, 2> allow{0xfedcba9876543210u, 0x15u};
+    EXPECT(nnn::search_scratch(asked, k, dim) == nnn_search_scratch(asked, k, dim));
+    EXPECT(nnn::search(queries, gallery, bias, allow, k, nnn::all, scratch, hits, found) == status::ok);
+    EXPECT(c_search(&queries, &gallery, bias.data(), allow.data(), k, 0, rows, nullptr, 0, c_hits.data(), c_found.data()) == NNN_OK);
+    EXPECT(same(hits, c_hits) && found == c_found);
+    EXPECT(nnn::search(queries, gallery, std::nullopt, std::nullopt, k, nnn::all, {}, hits, found) == status::ok);
+    EXPECT(c_search(&queries, &gallery, nullptr, nullptr, k, 0, rows, nullptr, 0, c_hits.data(), c_found.data()) == NNN_OK);
+    EXPECT(same(hits, c_hits) && found == c_found);
+    // A bias that was never filled is an error, not a plain search.
+    EXPECT(nnn::search(queries, gallery, std::vector<float>{}, std::nullopt, k, nnn::all, {}, hits, found) == status::capacity);
+    const nnn::span<const std::uint64_t> one_word(allow.data(), 1);
+    EXPECT(nnn::search(queries, gallery, std::nullopt, one_word, k, nnn::all, {}, hits, found) == status::capacity);
+    EXPECT(nnn::search(queries, gallery, std::nullopt, std::nullopt, k + 1, nnn::all, {}, hits, found) == status::capacity);
+    EXPECT(nnn::search(queries, gallery, std::nullopt, std::nullopt, SIZE_MAX, nnn::all, {}, hits, found) == status::capacity);
+    EXPECT(nnn::search(queries, gallery, std::nullopt, std::nullopt, k, nnn::all, {}, hits, {found.data(), 2}) == status::capacity);
+    EXPECT(nnn::search(queries, gallery, std::nullopt, std::nullopt, 0, nnn::all, {}, hits, found) == status::k);
+
+    // Two shards merged are one search.
+    std::vector<nnn::hit> left(asked * k), right(asked * k);
+    std::vector<std::uint32_t> left_found(asked), right_found(asked);
+    EXPECT(nnn::search(queries, gallery, std::nullopt, std::nullopt, k, {0, 33}, scratch, left, left_found) == status::ok);
+    EXPECT(nnn::search(queries, gallery, std::nullopt, std::nullopt, k, {33}, scratch, right, right_found) == status::ok);
+    for (std::size_t q = 0; q < asked; q++)
+        EXPECT(nnn::merge_hits({&left[q * k], k}, left_found[q], {&right[q * k], right_found[q]}, k) == status::ok);
+    EXPECT(same(left, hits) && left_found == found);
+    EXPECT(nnn::merge_hits({left.data(), k - 1}, left_found[0], {right.data(), 1}, k) == status::capacity);
+
+    std::vector<nnn::hit> best(2);
+    std::uint32_t count = 0;
+    EXPECT(nnn::rerank({hits.data(), k}, bias, 2, best, count) == status::ok && count == 2);
+    std::vector<nnn::hit> c_best(2);
+    EXPECT(nnn_rerank(hits.data(), k, bias.data(), rows, 2, c_best.data(), &count) == NNN_OK && same(best, c_best));
+    EXPECT(nnn::rerank({hits.data(), k}, bias, 3, best, count) == status::capacity);
+    EXPECT(nnn::rerank({hits.data(), k}, {}, 2, best, count) == status::range);
+}
+
+static void rows_of_values() {
+    std::vector<float> data{3, 4, 0, 0, 5, 12}, unit(6);
+    EXPECT(nnn::normalize(nnn::matrix_f32(data, 2), unit, 2) == status::ok && unit[1] == 0.8f);
+    EXPECT(nnn::normalize(data, 2) == status::ok && same(data, unit));
+    EXPECT(nnn::normalize(nnn::matrix_f32(data, 2), {unit.data(), 5}, 2) == status::capacity);
+    EXPECT(nnn::normalize(nnn::matrix_f32(data, 2), unit, 3) == status::capacity);
+    EXPECT(nnn::normalize(nnn::matrix_f32(data, 2), unit, 1) == status::stride);
+
+    std::array<std::int8_t, 6> codes{};
+    std::array<float, 3> scale{};
+    const float wide[]{127, -63, 0, 0, 1, 0.5f};
+    EXPECT(nnn::quantize(nnn::matrix_f32(wide, 2), codes, 2, scale) == status::ok);
+    EXPECT(codes == std::array<std::int8_t, 6>{127, -63, 0, 0, 127, 64} && scale[0] == 1.0f && scale[1] == 1.0f);
+    EXPECT(nnn::quantize(nnn::matrix_f32(wide, 2), codes, 2, {scale.data(), 2}) == status::capacity);
+    EXPECT(nnn::quantize(nnn::matrix_f32(wide, 2), {codes.data(), 5}, 2, scale) == status::capacity);
+
+    nnn::position where;
+    EXPECT(nnn::find_nonfinite(nnn::matrix_f32(data, 2), where) == status::ok);
+    data[3] = std::nanf("");
+    EXPECT(nnn::find_nonfinite(nnn::matrix_f32(data, 2), where) == status::value && where.row == 1 && where.col == 1);
+
+    float f = 0;
+    std::int32_t i = 0;
+    EXPECT(nnn::dot({wide, 2}, {wide, 2}, f) == status::ok && f == 127.0f * 127 + 63 * 63);
+    EXPECT(nnn::dot(codes, codes, i) == status::ok && i == 2 * 127 * 127 + 63 * 63 + 64 * 64);
+    EXPECT(nnn::dot({wide, 2}, {wide, 3}, f) == status::dim && nnn::dot({codes.data(), 1}, {codes.data(), 2}, i) == status::dim);
+}
+
+static void views() {
+    const std::vector<float> data(10);
+    const auto shape = [](const auto &m, std::size_t n, std::size_t d, std::size_t s) { return m.rows == n && m.dim == d && m.stride == s; };
+    EXPECT(shape(nnn::matrix_f32(data, 3), 3, 3, 3));                // the tenth is no row
+    EXPECT(shape(nnn::matrix_f32(data, 2, 4), 3, 2, 4));             // the last row needs no padding
+    EXPECT(shape(nnn::matrix_f32({data.data(), 9}, 2, 4), 2, 2, 4));
+    EXPECT(shape(nnn::matrix_f32(data.data(), 5, 2), 5, 2, 2) && shape(nnn::matrix_f32(data.data(), 3, 2, 4), 3, 2, 4));
+    EXPECT(nnn::matrix_f32(data, 11).rows == 0 && nnn::matrix_f32(data, 0).rows == 0 && nnn::matrix_f32(data, 4, 3).rows == 0);
+    EXPECT(nnn::matrix_f32(nnn::span<const float>(), 3).rows == 0);
+    const std::int8_t codes[12]{};
+    EXPECT(shape(nnn::matrix_i8(codes, 3), 4, 3, 3) && nnn::matrix_i8(codes, 3).scale == nullptr);
+    EXPECT(shape(nnn::matrix_i8(codes, data, 3), 4, 3, 3) && nnn::matrix_i8(codes, data, 3).scale == data.data());
+    EXPECT(shape(nnn::matrix_i8(codes, {data.data(), 2}, 3), 2, 3, 3));  // rows without a scale are none
+    EXPECT(shape(nnn::matrix_i8(codes, data.data(), 2, 3, 5), 2, 3, 5));
+#if __cplusplus >= 202002L
+    std::vector<float> owned(6, 1.0f);
+    EXPECT(nnn::matrix_f32(std::span<const float>(owned), 2).rows == 3);
+    EXPECT(nnn::normalize(std::span<float>(owned), 1) == status::ok);
+#endif
+}
+
+static void errors() {
+    const std::error_code e = status::value;
+    EXPECT(e && e.value() == NNN_ERR_VALUE && e == status::value && e != status::ok && e.category() == nnn::category());
+    EXPECT(e.message() == nnn_status_str(NNN_ERR_VALUE) && std::string(nnn::category().name()) == "nnn");
+    EXPECT(std::string(nnn::message(status::k)) == nnn_status_str(NNN_ERR_K) && !std::error_code(status::ok));
+    nnn::check(status::ok);
+    bool thrown = false;
+    try {
+        nnn::check(nnn::neighbors({}, 0).init());
+    } catch (const std::system_error &error) {
+        thrown = error.code() == status::k;
+    }
+    EXPECT(thrown);
+}
+
+static void machine() {
+    std::size_t count = 0;
+    EXPECT(nnn_isa_available(nullptr, 0, &count) == NNN_OK);
+    const auto list = nnn::isa_available();
+    EXPECT(list.count == count && count >= 2 && *list.begin() == NNN_ISA_SCALAR);
+    for (const nnn_isa isa : list) EXPECT(nnn::isa_select(isa) == status::ok && nnn::isa_active() == isa);
+    EXPECT(nnn::isa_select(4711) == status::isa && nnn::isa_select(NNN_ISA_AUTO) == status::ok);
+    EXPECT(std::string(nnn::isa_name(NNN_ISA_AVX2)) == "avx2");
+}
+
+int main() {
+    // Stride above dim, so that it counts.
+    const auto q = values(asked * 7, 1), g = values(rows * 6, 2), b = values(banks * dim, 3);
+    const nnn::matrix_f32 queries(q, dim, 7), gallery(g, dim, 6), bank(b, dim);
+    heavy_calls(queries, gallery, bank, nnn_scores_f32, nnn_bias_f32, nnn_neighbors_update_f32, nnn_search_f32);
+
+    std::vector<std::int8_t> qc(asked * dim), gc(rows * dim), bc(banks * dim);
+    std::vector<float> qs(asked), gs(rows), bs(banks);
+    nnn::check(nnn::quantize(queries, qc, dim, qs));
+    nnn::check(nnn::quantize(gallery, gc, dim, gs));
+    nnn::check(nnn::quantize(bank, bc, dim, bs));
+    heavy_calls(nnn::matrix_i8(qc, qs, dim), nnn::matrix_i8(gc, gs, dim), nnn::matrix_i8(bc, bs, dim), nnn_scores_i8, nnn_bias_i8,
+                nnn_neighbors_update_i8, nnn_search_i8);
+
+    rows_of_values();
+    views();
+    errors();
+    machine();
+    return 0;
+}

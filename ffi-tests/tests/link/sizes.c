@@ -1,0 +1,53 @@
+/* The size macros equal the size functions, near every bend and every overflow. */
+#include "nnn.h"
+#include <stdio.h>
+
+static int failures = 0;
+
+static void check(size_t a, size_t k, size_t dim) {
+    size_t neighbors = nnn_neighbors_scratch(k, dim), search = nnn_search_scratch(a, k, dim);
+    if (NNN_NEIGHBORS_SCRATCH_BYTES(k, dim) != neighbors || NNN_SEARCH_SCRATCH_BYTES(a, k, dim) != search) {
+        if (failures++ < 20)
+            printf("queries %zu k %zu dim %zu: neighbors %zu, macro %zu; search %zu, macro %zu\n", a, k, dim, neighbors,
+                   NNN_NEIGHBORS_SCRATCH_BYTES(k, dim), search, NNN_SEARCH_SCRATCH_BYTES(a, k, dim));
+    }
+}
+
+/* The least scratch of a bias is what the macro says: one byte less is refused, for a bank of one row and k = 1. */
+static void check_minimum(void) {
+    static const float one[] = {1};
+    static unsigned char scratch[NNN_BIAS_SCRATCH_MIN_BYTES(1)];
+    const nnn_mat_f32 m = {one, 1, 1, 1};
+    float bias = 0, table = 0;
+    if (nnn_bias_f32(&m, &m, 1, 1, 0, 1, scratch, sizeof scratch, &bias) != NNN_OK || bias != 1 ||
+        nnn_bias_f32(&m, &m, 1, 1, 0, 1, scratch, sizeof scratch - 1, &bias) != NNN_ERR_CAPACITY)
+        failures++, printf("NNN_BIAS_SCRATCH_MIN_BYTES\n");
+    if (nnn_neighbors_init(&table, 1, 1) != NNN_OK ||
+        nnn_neighbors_update_f32(&m, &m, 1, 0, 1, scratch, NNN_NEIGHBORS_SCRATCH_MIN_BYTES - 1, &table) != NNN_ERR_CAPACITY ||
+        nnn_neighbors_update_f32(&m, &m, 1, 0, 1, scratch, NNN_NEIGHBORS_SCRATCH_MIN_BYTES, &table) != NNN_OK || table != 1)
+        failures++, printf("NNN_NEIGHBORS_SCRATCH_MIN_BYTES\n");
+}
+
+int main(void) {
+    const size_t dims[] = {0, 1, 2, 31, 32, 33, 384, 512, 1536, 16384, NNN_MAX_DIM, NNN_MAX_DIM + 1, SIZE_MAX};
+    size_t bends[16], count = 0, i, j, d;
+    bends[count++] = 512;
+    bends[count++] = 65536;
+    bends[count++] = 98304;
+    for (i = 1; i <= 8; i++)
+        bends[count++] = SIZE_MAX / i;
+    bends[count++] = (SIZE_MAX - 655360) / 4;
+    bends[count++] = (SIZE_MAX - 393216) / 4;
+    for (d = 0; d < sizeof dims / sizeof dims[0]; d++) {
+        for (i = 0; i < 2048; i++)
+            check(i % 70, i, dims[d]);
+        for (i = 0; i < count; i++)
+            for (j = 0; j < 64; j++)
+                check(bends[i] + j - 32, bends[i] + j - 32, dims[d]);
+    }
+    if (NNN_BIAS_SCRATCH_MIN_BYTES(SIZE_MAX / 4) != SIZE_MAX || NNN_BIAS_SCRATCH_MIN_BYTES(2) != 4104)
+        failures++, printf("NNN_BIAS_SCRATCH_MIN_BYTES overflows\n");
+    check_minimum();
+    printf("%d differences\n", failures);
+    return failures != 0;
+}

@@ -1,0 +1,186 @@
+/* Every function of the library once, on every instruction set of the machine, as C and as C++. smoke() gives 0, or the line of the
+   check that failed. With FREESTANDING the program has no C library. */
+#include "nnn.h"
+
+#define CHECK(condition)      \
+    do {                      \
+        if (!(condition))     \
+            return __LINE__;  \
+    } while (0)
+#define OK(call) CHECK((call) == NNN_OK)
+
+static const float gallery_data[] = {1, 0, 0, 1, 0.6f, 0.8f};
+static const float bank_data[] = {0.6f, 0.8f, 0.8f, 0.6f};
+static const float query_data[] = {0.8f, 0.6f};
+static const nnn_mat_f32 gallery = {gallery_data, 3, 2, 2};
+static const nnn_mat_f32 bank = {bank_data, 2, 2, 2};
+static const nnn_mat_f32 query = {query_data, 1, 2, 2};
+/* The macros are constant expressions. */
+static unsigned char scratch[NNN_BIAS_SCRATCH_MIN_BYTES(1)];
+static unsigned char full_scratch[NNN_NEIGHBORS_SCRATCH_BYTES(1, 2)];
+
+static int smoke_f32(void) {
+    float bias[3], again[3], table[6], other[6], scores[3], unit[2], dot;
+    nnn_hit hits[2], merged[2], reranked[2];
+    uint32_t found = 0, count = 0;
+    size_t row = 0, col = 0;
+    static const float three_four[] = {3, 4};
+    const nnn_mat_f32 source = {three_four, 1, 2, 2};
+
+    OK(nnn_find_nonfinite_f32(&gallery, &row, &col));
+    OK(nnn_normalize_f32(&source, unit, 2));
+    CHECK(unit[0] == 0.6f && unit[1] == 0.8f);
+    OK(nnn_dot_f32(gallery_data, query_data, 2, &dot));
+    CHECK(dot == 0.8f);
+    OK(nnn_scores_f32(&query, &gallery, 0, 3, scores, 3));
+    CHECK(scores[0] == dot && scores[1] == 0.6f && scores[2] > 0.95f && scores[2] < 0.97f);
+
+    OK(nnn_bias_f32(&gallery, &bank, 1, 0.75f, 0, 3, scratch, sizeof scratch, bias));
+    CHECK(bias[0] > 0.59f && bias[0] < 0.61f && bias[2] > 0.74f && bias[2] < 0.76f);
+    OK(nnn_neighbors_init(table, 3, 2));
+    OK(nnn_neighbors_init(other, 3, 2));
+    OK(nnn_neighbors_update_f32(&gallery, &bank, 2, 0, 3, full_scratch, sizeof full_scratch, other));
+    OK(nnn_neighbors_merge(table, other, 3, 2));
+    OK(nnn_neighbors_bias(table, 3, 2, 1, 0.75f, again));
+    CHECK(again[0] == bias[0] && again[1] == bias[1] && again[2] == bias[2]);
+
+    OK(nnn_search_f32(&query, &gallery, bias, NULL, 2, 0, 3, NULL, 0, hits, &found));
+    CHECK(found == 2 && hits[0].id == 2 && hits[1].id == 0);
+    OK(nnn_search_f32(&query, &gallery, bias, NULL, 2, 0, 2, NULL, 0, merged, &count));
+    CHECK(count == 2 && merged[0].id == 0);
+    OK(nnn_hits_merge(merged, &count, hits, 1, 2));
+    CHECK(count == 2 && merged[0].id == 2 && merged[0].score == hits[0].score && merged[1].id == 0);
+    merged[0].score = scores[0];
+    merged[0].id = 0;
+    merged[1].score = scores[2];
+    merged[1].id = 2;
+    OK(nnn_rerank(merged, 2, bias, 3, 2, reranked, &count));
+    CHECK(count == 2 && reranked[0].id == 2 && reranked[0].score == hits[0].score);
+    return 0;
+}
+
+static int smoke_i8(void) {
+    int8_t codes[6], bank_codes[4], query_codes[2];
+    float scale[3], bank_scale[2], query_scale[1], bias[3], again[3], scores[3];
+    nnn_hit hit;
+    uint32_t found = 0;
+    int32_t dot = 0;
+    const nnn_mat_i8 rows = {codes, scale, 3, 2, 2};
+    const nnn_mat_i8 reference = {bank_codes, bank_scale, 2, 2, 2};
+    const nnn_mat_i8 queries = {query_codes, query_scale, 1, 2, 2};
+
+    OK(nnn_quantize_i8(&gallery, codes, 2, scale));
+    OK(nnn_quantize_i8(&bank, bank_codes, 2, bank_scale));
+    OK(nnn_quantize_i8(&query, query_codes, 2, query_scale));
+    OK(nnn_dot_i8(codes, query_codes, 2, &dot));
+    CHECK(dot == 127 * 127);
+    OK(nnn_scores_i8(&queries, &rows, 0, 3, scores, 3));
+    CHECK(scores[2] > 0.95f && scores[2] < 0.97f);
+    OK(nnn_bias_i8(&rows, &reference, 1, 0.75f, 0, 3, scratch, sizeof scratch, bias));
+    OK(nnn_neighbors_init(again, 3, 1));
+    OK(nnn_neighbors_update_i8(&rows, &reference, 1, 0, 3, scratch, sizeof scratch, again));
+    CHECK(again[2] * 0.75f == bias[2]);
+    OK(nnn_search_i8(&queries, &rows, NULL, NULL, 1, 0, 3, NULL, 0, &hit, &found));
+    CHECK(found == 1 && hit.id == 2 && hit.score == scores[2]);
+    return 0;
+}
+
+static int smoke(void) {
+    nnn_isa list[16];
+    size_t count = 0, i;
+    CHECK(nnn_version() == NNN_VERSION && nnn_abi_version() == NNN_ABI_VERSION);
+    CHECK(nnn_status_str(NNN_ERR_K)[0] == 'K' && nnn_isa_str(NNN_ISA_SCALAR)[0] == 's');
+    CHECK(nnn_neighbors_scratch(1, 2) == sizeof full_scratch && nnn_search_scratch(1, 1, 2) == 0);
+    OK(nnn_isa_available(list, 16, &count));
+    for (i = 0; i < count; i++) {
+        int line;
+        OK(nnn_isa_select(list[i]));
+        CHECK(nnn_isa_active() == list[i]);
+        line = smoke_f32();
+        CHECK(line == 0);
+        line = smoke_i8();
+        CHECK(line == 0);
+    }
+    OK(nnn_cpu_hwcap(0, 0));
+    OK(nnn_isa_select(NNN_ISA_AUTO));
+    return 0;
+}
+
+#if defined(FREESTANDING)
+
+void *memcpy(void *dst, const void *src, size_t n) {
+    char *d = (char *)dst;
+    const char *s = (const char *)src;
+    while (n--)
+        *d++ = *s++;
+    return dst;
+}
+
+void *memmove(void *dst, const void *src, size_t n) {
+    char *d = (char *)dst;
+    const char *s = (const char *)src;
+    if ((uintptr_t)d <= (uintptr_t)s)
+        return memcpy(dst, src, n);
+    while (n--)
+        d[n] = s[n];
+    return dst;
+}
+
+void *memset(void *dst, int value, size_t n) {
+    char *d = (char *)dst;
+    while (n--)
+        *d++ = (char)value;
+    return dst;
+}
+
+int memcmp(const void *a, const void *b, size_t n) {
+    const unsigned char *x = (const unsigned char *)a, *y = (const unsigned char *)b;
+    for (; n; n--, x++, y++)
+        if (*x != *y)
+            return *x < *y ? -1 : 1;
+    return 0;
+}
+
+/* Linux: exit(smoke() != 0). */
+void start(void) {
+    long status = smoke() != 0;
+#if defined(__x86_64__)
+    __asm__ volatile("syscall" : : "a"(60L), "D"(status) : "rcx", "r11", "memory");
+#elif defined(__aarch64__)
+    register long number __asm__("x8") = 93;
+    register long argument __asm__("x0") = status;
+    __asm__ volatile("svc 0" : : "r"(number), "r"(argument) : "memory");
+#endif
+    for (;;) {
+    }
+}
+
+#if defined(__x86_64__)
+__asm__(".globl _start\n_start:\n xor %ebp, %ebp\n and $-16, %rsp\n call start\n");
+#elif defined(__aarch64__)
+__asm__(".globl _start\n_start:\n bl start\n");
+#endif
+
+#else
+
+#include <stdio.h>
+
+#if defined(BESIDE_RUST)
+#if defined(__cplusplus)
+extern "C"
+#endif
+uint64_t other_library(uint64_t n);
+#endif
+
+int main(void) {
+    int line = smoke();
+    if (line != 0)
+        printf("smoke.c:%d failed on %s\n", line, nnn_isa_str(nnn_isa_active()));
+#if defined(BESIDE_RUST)
+    if (other_library(10) != 45)
+        return 2;
+#endif
+    return line != 0;
+}
+
+#endif

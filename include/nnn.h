@@ -1,0 +1,646 @@
+/*
+ * libnnn: hubness-free retrieval (Nearest Neighbor Normalization, Chowdhury et al., EMNLP 2024).
+ *
+ *   gallery + bank --(tile kernel, fused top-k)--> neighbour table --> bias (float per row) --+
+ *                                                                                             v
+ *   query --------(score kernel)--> scores --------------------------(subtract, top-k)--> hits
+ *
+ * gallery: the rows being retrieved. bank: reference queries. bias: alpha times the mean of a gallery row's k largest
+ * similarities with the bank, computed once and subtracted from the row's score at query time.
+ *
+ *   nnn_bias_f32(&gallery, &bank, 16, 0.75f, 0, gallery.rows, scratch, scratch_len, bias);      once, offline
+ *   nnn_search_f32(&queries, &gallery, bias, NULL, 10, 0, gallery.rows, NULL, 0, hits, found);  for each batch of queries
+ *
+ *
+ * RULES THAT HOLD FOR EVERY FUNCTION
+ *
+ * Errors     All checks come before the first write: on any status but NNN_OK nothing was written (nnn_find_nonfinite_f32
+ *            alone reports a place with NNN_ERR_VALUE). Of several faults the first of this order is reported:
+ *            NULL, DIM, K, STRIDE, OVERFLOW, RANGE, ALIGN, CAPACITY, ALIAS, VALUE, ties by position of the argument. What only
+ *            the content of a table, a list of hits or the sums can tell is judged after everything else, in the same order.
+ *            No call aborts.
+ * Memory     The caller owns all memory; nothing is allocated, kept or freed. Work memory is `scratch`: bytes of any content
+ *            and alignment, of the size that a function and a macro give. The stack use of a call is fixed, below 8 KiB.
+ * Pointers   Valid for what the function says it reads or writes. NULL is fine with length 0. Typed pointers need the
+ *            alignment of their type, no more. Inputs may overlap each other. An output (scratch is one) that overlaps anything
+ *            else is NNN_ERR_ALIAS; a matrix reaches from its first element to its last, what lies between rows included.
+ * Threads    The caller owns the threads. Calls may run at the same time on shared inputs and disjoint outputs.
+ *            nnn_isa_select and nnn_cpu_hwcap act on the whole process; each call reads the choice once.
+ * Ranges     Heavy calls take the gallery rows first..first + count. Outputs of a range (table, bias, scores) start at its
+ *            first row; biases that are read, allow bits and hit ids are absolute gallery rows. Ranges and merges give the
+ *            same bits as one call, whatever the partition. A count past the end is NNN_ERR_RANGE; strides and sizes that
+ *            depend on it are judged for the rows that exist.
+ * Units      rows, dim, k, first, count and strides count rows or elements; only scratch counts bytes.
+ * Limits     dim 1 to NNN_MAX_DIM, at most 2^32 - 1 rows.
+ * Order      Hits are ordered by score descending, then id ascending. A score that is NaN or infinite is never a hit, nor a
+ *            neighbour. -0 is stored as +0 in tables, biases and hits.
+ * Values     The bias side (table, bias, normalise, quantise) refuses NaN and infinity in what it reads. The query side
+ *            checks queries and biases, never the gallery: a row whose score is not finite is no hit.
+ * float      On every instruction set with fused multiply-add results are the same bits. Dot, scores and search add in 32
+ *            lanes (lane i mod 32, in index order) with fused multiply-add and a halving tree: the error is at most
+ *            (ceil(dim / 32) + 6) * 2^-24 * sum |a_i b_i|. Neighbour table and bias add one fused chain in index order: at most
+ *            (dim + 1) * 2^-24 * sum |a_i b_i|. Without fused multiply-add twice the bound. Rounding to nearest and no
+ *            flush-to-zero are assumed; otherwise results may differ, memory safety does not.
+ * int8       Dot products are exact for every code, -128 included. Scales and biases stay float.
+ */
+#ifndef NNN_H
+#define NNN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A status must be looked at: compilers warn where it is dropped. */
+#if defined(__cplusplus) && __cplusplus >= 201703L
+#define NNN_MUST_USE [[nodiscard]]
+#elif !defined(__cplusplus) && defined(__STDC_VERSION__) && __STDC_VERSION__ >= 202311L
+#define NNN_MUST_USE [[nodiscard]]
+#elif defined(__GNUC__) || defined(__clang__)
+#define NNN_MUST_USE __attribute__((warn_unused_result))
+#elif defined(_MSC_VER) && defined(_Check_return_)
+#define NNN_MUST_USE _Check_return_
+#else
+#define NNN_MUST_USE
+#endif
+
+/* Scratch sizes as constants, for static buffers: equal to the functions of the same name. Arguments are evaluated more
+   than once. */
+#define NNN_NEIGHBORS_SCRATCH_BYTES(k, dim)                                                                              \
+    ((size_t)(k) > (SIZE_MAX - 655360u) / 4u ? SIZE_MAX                                                                  \
+     : (size_t)(k) > 98304u                  ? (size_t)(k) * 4u + 655360u                                                \
+                                             : (size_t)1048576u)
+#define NNN_SEARCH_SCRATCH_BYTES(queries, k, dim)                                                                        \
+    ((size_t)(queries) > 16u  ? (size_t)4160u                                                                            \
+     : (size_t)(queries) > 1u ? (size_t)(queries) * 256u + 64u                                                           \
+                              : (size_t)0u)
+
+/* The least scratch of nnn_bias_*. */
+#define NNN_BIAS_SCRATCH_MIN_BYTES(k)                                                                                    \
+    ((size_t)(k) > (SIZE_MAX - NNN_NEIGHBORS_SCRATCH_MIN_BYTES) / 4u                                                     \
+         ? SIZE_MAX                                                                                                      \
+         : (size_t)(k) * 4u + NNN_NEIGHBORS_SCRATCH_MIN_BYTES)
+
+/// Version of this header. Incompatible changes raise MAJOR (MINOR while MAJOR is 0).
+#define NNN_VERSION_MAJOR 0
+
+/// Additions raise MINOR.
+#define NNN_VERSION_MINOR 1
+
+/// Corrections raise PATCH.
+#define NNN_VERSION_PATCH 0
+
+/// The three as one number that compares as the version does; nnn_version() is that of the library.
+#define NNN_VERSION (((NNN_VERSION_MAJOR * 1000000) + (NNN_VERSION_MINOR * 1000)) + NNN_VERSION_PATCH)
+
+/// Version of the binary interface; nnn_abi_version() is that of the library. Equal numbers fit together.
+#define NNN_ABI_VERSION 1
+
+/// Largest dim. With it every int8 dot product, -128 codes included, fits int32_t.
+#define NNN_MAX_DIM 131071
+
+/// Bytes of scratch that nnn_neighbors_update_* at least needs.
+#define NNN_NEIGHBORS_SCRATCH_MIN_BYTES 4096
+
+/// nnn_encode_f32: the rows are retrieved.
+#define NNN_SIDE_GALLERY 0
+
+/// nnn_encode_f32: the rows are queries, live or of the bank.
+#define NNN_SIDE_QUERY 1
+
+/// Result of a call: NNN_OK, or the first of the errors below that applies.
+typedef int32_t nnn_status;
+
+/// An instruction set: one of NNN_ISA_*.
+typedef uint32_t nnn_isa;
+
+/// A view of rows x dim floats in the caller's memory: row i starts at data[i * stride]. data may be NULL when rows is 0.
+typedef struct nnn_mat_f32 {
+    /// The first row.
+    const float *data;
+    /// Rows, at most 2^32 - 1.
+    size_t rows;
+    /// Elements per row, 1 to NNN_MAX_DIM.
+    size_t dim;
+    /// Elements from row to row, at least dim.
+    size_t stride;
+} nnn_mat_f32;
+
+/// A view of rows x dim int8 codes with one scale per row: element (i, j) is data[i * stride + j] * scale[i].
+typedef struct nnn_mat_i8 {
+    /// The first row.
+    const int8_t *data;
+    /// One scale per row, or NULL: all scales are 1.
+    const float *scale;
+    /// Rows, at most 2^32 - 1.
+    size_t rows;
+    /// Codes per row, 1 to NNN_MAX_DIM.
+    size_t dim;
+    /// Codes from row to row, at least dim.
+    size_t stride;
+} nnn_mat_i8;
+
+/// A gallery row and its score for one query.
+typedef struct nnn_hit {
+    /// `<query, row> - bias[row]`.
+    float score;
+    /// Gallery row.
+    uint32_t id;
+} nnn_hit;
+
+/// What the codes of a row lose, as upper bounds; made by [`encode`].
+typedef struct nnn_bound {
+    /// |x' - scale * codes|: the residual, all roundings of moving and rotating included.
+    float residual;
+    /// |x'|: the norm of the moved and rotated row.
+    float norm;
+    /// The larger of |x| and `norm + residual`.
+    float length;
+    /// Gallery rows: `<mean, x>`, which the codes do not hold. Queries: 0.
+    float offset;
+} nnn_bound;
+
+/// Rows with their codes and bounds, as nnn_encode_f32 makes them. The codes of rows that were changed since give wrong results.
+typedef struct nnn_encoded {
+    /// The rows as they are.
+    struct nnn_mat_f32 rows;
+    /// Their codes, in the same number and dim.
+    struct nnn_mat_i8 codes;
+    /// What the codes lose: one bound per row.
+    const struct nnn_bound *bounds;
+} nnn_encoded;
+
+/// What a certified call did: how much of the f32 work was left.
+typedef struct nnn_certificate {
+    /// Pairs whose score was computed in f32 because they were on a short list.
+    uint64_t rescored;
+    /// Gallery rows (bias side) or queries (search) whose list did not fit and that were computed in f32 throughout.
+    uint64_t exhausted;
+} nnn_certificate;
+
+/// The call did what it says.
+#define NNN_OK 0
+
+/// A required pointer is NULL (NULL is fine with length 0).
+#define NNN_ERR_NULL -1
+
+/// A dim is 0, above NNN_MAX_DIM, or differs between the operands.
+#define NNN_ERR_DIM -2
+
+/// k is 0, or larger than what it selects from.
+#define NNN_ERR_K -3
+
+/// A row range, id or count lies outside of its matrix, or there are more than 2^32 - 1 rows.
+#define NNN_ERR_RANGE -4
+
+/// A stride is smaller than the row it steps over.
+#define NNN_ERR_STRIDE -5
+
+/// A size in bytes does not fit the address space.
+#define NNN_ERR_OVERFLOW -6
+
+/// A typed pointer is not aligned for its type.
+#define NNN_ERR_ALIGN -7
+
+/// An output overlaps another argument.
+#define NNN_ERR_ALIAS -8
+
+/// A buffer is smaller than the call needs.
+#define NNN_ERR_CAPACITY -9
+
+/// A value is NaN or infinite, or a parameter is out of its domain.
+#define NNN_ERR_VALUE -10
+
+/// The instruction set is unknown, or not available in this build on this machine.
+#define NNN_ERR_ISA -11
+
+/// The best instruction set of the machine (nnn_isa_select).
+#define NNN_ISA_AUTO 0
+
+/// Plain scalar code.
+#define NNN_ISA_SCALAR 1
+
+/// 128-bit lanes of the target's baseline.
+#define NNN_ISA_PORTABLE 2
+
+/// x86-64 AVX2 and FMA.
+#define NNN_ISA_AVX2 3
+
+/// x86-64 AVX-512 F, BW, DQ and VL.
+#define NNN_ISA_AVX512 4
+
+/// x86-64 AVX-512 with VNNI.
+#define NNN_ISA_AVX512VNNI 5
+
+/// x86-64 AVX2, FMA and AVX-VNNI.
+#define NNN_ISA_AVXVNNI 6
+
+/// AArch64 NEON.
+#define NNN_ISA_NEON 7
+
+/// AArch64 NEON with dotprod.
+#define NNN_ISA_NEON_DOTPROD 8
+
+/// AArch64 NEON with dotprod and i8mm.
+#define NNN_ISA_NEON_I8MM 9
+
+
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/// ======== Library and machine ========
+///
+/// Version of the library, composed as NNN_VERSION is.
+uint32_t nnn_version(void);
+
+/// Version of the library's binary interface. A program compiled with a header of the same NNN_ABI_VERSION fits.
+uint32_t nnn_abi_version(void);
+
+/// One line about a status code, never NULL: what is wrong and what to do about it. The text is static and ends with a NUL.
+const char *nnn_status_str(nnn_status status);
+
+/// The instruction set that calls use now, one of NNN_ISA_*, never NNN_ISA_AUTO.
+nnn_isa nnn_isa_active(void);
+
+/// Name of an instruction set, such as "avx2"; "auto" for NNN_ISA_AUTO, "unknown" for a number that is none. Never NULL; the text
+/// is static and ends with a NUL.
+const char *nnn_isa_str(nnn_isa isa);
+
+/// Makes all later calls of the process use an instruction set; NNN_ISA_AUTO returns to the best one. Without it the best one is
+/// chosen at the first call. A call that runs at the same time in another thread ends with the one it began with.
+///
+/// Errors: ISA (unknown, or not available here; the choice stays).
+NNN_MUST_USE nnn_status nnn_isa_select(nnn_isa isa);
+
+/// The instruction sets that this build can run on this machine, slowest first: their number to *count, and themselves to list,
+/// which has room for `capacity` of them (16 are always enough). With list NULL and capacity 0 only the number is written.
+///
+/// Errors: NULL, OVERFLOW, ALIGN, CAPACITY (list has no room for all of them), ALIAS.
+NNN_MUST_USE nnn_status nnn_isa_available(nnn_isa *list, size_t capacity, size_t *count);
+
+/// Tells a build that cannot ask the system itself (bare metal, or a kernel without a usable interface) which AArch64 extensions
+/// the machine has, as the values of Linux' AT_HWCAP and AT_HWCAP2, and chooses the best instruction set with them. Other
+/// architectures find out for themselves; there the call has no effect. Declaring an extension that the machine lacks makes later
+/// calls fail with an illegal instruction.
+///
+/// Always NNN_OK.
+nnn_status nnn_cpu_hwcap(uint64_t hwcap, uint64_t hwcap2);
+
+/// ======== Kernels: dot products and scores ========
+///
+/// *out = <a, b> of two rows of dim floats, in the order of summation of the scores. The values are not looked at: NaN in, NaN out.
+///
+/// O(dim). Errors: NULL, DIM, ALIGN, ALIAS.
+NNN_MUST_USE nnn_status nnn_dot_f32(const float *a, const float *b, size_t dim, float *out);
+
+/// *out = <a, b> of two rows of dim codes, exact for every code and every dim up to NNN_MAX_DIM.
+///
+/// O(dim). Errors: NULL, DIM, ALIGN, ALIAS.
+NNN_MUST_USE nnn_status nnn_dot_i8(const int8_t *a, const int8_t *b, size_t dim, int32_t *out);
+
+/// Scores of all queries with the gallery rows first..first + count: out[q * out_stride + j] = <query q, row first + j>.
+///
+/// out: queries->rows x count floats, rows out_stride elements apart (out_stride >= count); what lies between rows is not written.
+/// The gallery's values are not checked: a row with NaN scores NaN.
+///
+/// O(queries * count * dim), no work memory. Errors: NULL, DIM, STRIDE, OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (NaN or infinity in
+/// the queries).
+NNN_MUST_USE
+nnn_status nnn_scores_f32(const struct nnn_mat_f32 *queries,
+                          const struct nnn_mat_f32 *gallery,
+                          size_t first,
+                          size_t count,
+                          float *out,
+                          size_t out_stride);
+
+/// As nnn_scores_f32, of codes: ((float)dot * scale of the query) * scale of the row, each step rounded once. VALUE is about the
+/// scales of the queries.
+NNN_MUST_USE
+nnn_status nnn_scores_i8(const struct nnn_mat_i8 *queries,
+                         const struct nnn_mat_i8 *gallery,
+                         size_t first,
+                         size_t count,
+                         float *out,
+                         size_t out_stride);
+
+/// ======== Rows: find bad values, normalise, quantise ========
+///
+/// Looks for a value that is NaN or infinite. NNN_OK when there is none (row and col are not written then); otherwise
+/// NNN_ERR_VALUE, and the first such place, row by row, is written to *row and *col.
+///
+/// O(rows * dim). Errors: NULL, DIM, STRIDE, OVERFLOW, RANGE, ALIGN, ALIAS (nothing is written), VALUE (see above).
+NNN_MUST_USE nnn_status nnn_find_nonfinite_f32(const struct nnn_mat_f32 *m, size_t *row, size_t *col);
+
+/// Scales every row to unit length: dst row = src row / |src row|, the length summed in double, each element rounded once. A row of
+/// zeros stays zero. No other function normalises.
+///
+/// dst: src->rows x src->dim floats, rows dst_stride elements apart; what lies between rows is not written. In place: dst ==
+/// src->data with dst_stride == src->stride; any other overlap is refused.
+///
+/// O(rows * dim), no work memory. Errors: NULL, DIM, STRIDE (dst_stride < dim too), OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (NaN or
+/// infinity in src).
+NNN_MUST_USE nnn_status nnn_normalize_f32(const struct nnn_mat_f32 *src, float *dst, size_t dst_stride);
+
+/// Symmetric int8 codes with one scale per row: scale = max|x| / 127, code = x / scale rounded to nearest, ties to even, in
+/// [-127, 127]. A row of zeros has codes 0 and scale 1. Where max|x| / 127 is below the smallest normal float, the scale is the
+/// next float above it.
+///
+/// dst: src->rows x src->dim codes, rows dst_stride codes apart; what lies between rows is not written. scale: src->rows floats.
+///
+/// O(rows * dim), no work memory. Errors: NULL, DIM, STRIDE (dst_stride < dim too), OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (NaN or
+/// infinity in src).
+NNN_MUST_USE nnn_status nnn_quantize_i8(const struct nnn_mat_f32 *src, int8_t *dst, size_t dst_stride, float *scale);
+
+/// ======== Neighbour table ========
+///
+/// For each gallery row its k largest similarities with the bank, best first, -inf where fewer were seen: rows x k floats, row
+/// after row. It is the one state behind the biases of every k up to its own and every alpha. Tables of bank shards merge exactly,
+/// tables of gallery shards are concatenated.
+///
+/// nnn_neighbors_init makes an empty table: all -inf.
+///
+/// O(rows * k). Errors: NULL, K (0), OVERFLOW, RANGE, ALIGN.
+NNN_MUST_USE nnn_status nnn_neighbors_init(float *table, size_t rows, size_t k);
+
+/// Recommended bytes of scratch of nnn_neighbors_update_* and nnn_bias_*, good for both element types and every instruction set:
+/// 1 MiB, and above k = 98,304 640 KiB + 4 k. SIZE_MAX when that is not representable. NNN_NEIGHBORS_SCRATCH_BYTES(k, dim) is the
+/// same as a constant. Less works too, slower: down to NNN_NEIGHBORS_SCRATCH_MIN_BYTES for an update, NNN_BIAS_SCRATCH_MIN_BYTES(k)
+/// for a bias.
+size_t nnn_neighbors_scratch(size_t k, size_t dim);
+
+/// Adds all rows of the bank to what the table rows of the gallery rows first..first + count have seen. Exact, in any order: shards
+/// of a bank one after the other give the bits of one update with all of it. An empty bank adds nothing.
+///
+/// table: count x k floats, the first of them of gallery row `first`, made by nnn_neighbors_init. scratch: scratch_len bytes of any
+/// content.
+///
+/// O(count * bank rows * dim) plus one read of the range and of the bank for the finite check (about 1 % at 1,024 rows). Errors:
+/// NULL, DIM, K (0), STRIDE, OVERFLOW, RANGE, ALIGN, CAPACITY (scratch below NNN_NEIGHBORS_SCRATCH_MIN_BYTES), ALIAS, VALUE (NaN or
+/// infinity in the range or the bank; table rows that are not in order).
+NNN_MUST_USE
+nnn_status nnn_neighbors_update_f32(const struct nnn_mat_f32 *gallery,
+                                    const struct nnn_mat_f32 *bank,
+                                    size_t k,
+                                    size_t first,
+                                    size_t count,
+                                    void *scratch,
+                                    size_t scratch_len,
+                                    float *table);
+
+/// As nnn_neighbors_update_f32, of codes: similarities are ((float)dot * scale of the bank row) * scale of the gallery row, each
+/// step rounded once. VALUE is about the scales of the range and the bank, and the table.
+NNN_MUST_USE
+nnn_status nnn_neighbors_update_i8(const struct nnn_mat_i8 *gallery,
+                                   const struct nnn_mat_i8 *bank,
+                                   size_t k,
+                                   size_t first,
+                                   size_t count,
+                                   void *scratch,
+                                   size_t scratch_len,
+                                   float *table);
+
+/// Merges a table of the same gallery rows built on other bank rows: `into` keeps the k largest of both. Associative and commutative
+/// in every bit.
+///
+/// into, from: rows x k floats. O(rows * k), no work memory. Errors: NULL, K (0), OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (rows that
+/// are not in order, NaN, +inf).
+NNN_MUST_USE
+nnn_status nnn_neighbors_merge(float *into,
+                               const float *from,
+                               size_t rows,
+                               size_t k);
+
+/// ======== Bias ========
+///
+/// The biases of a table's rows: bias[r] = alpha * mean of the first k floats of row r, summed best first in double, divided by k,
+/// multiplied by alpha, rounded once; -0 becomes +0.
+///
+/// table: rows x table_k floats, of which the first k <= table_k of each row are read. bias: rows floats.
+///
+/// O(rows * k), no work memory. Errors: NULL, K (k is 0 or above table_k, or a row has seen fewer than k bank rows), OVERFLOW,
+/// RANGE, ALIGN, ALIAS, VALUE (alpha not finite, rows not in order, a bias beyond the range of float).
+NNN_MUST_USE nnn_status nnn_neighbors_bias(const float *table, size_t rows, size_t table_k, size_t k, float alpha, float *bias);
+
+/// Biases of the gallery rows first..first + count in one call, without a table of the caller's: bias[i] = alpha * mean of the k
+/// largest <bank row, gallery row first + i>. The bits of nnn_neighbors_init, _update and _bias with the same k.
+///
+/// bias: count floats. scratch: scratch_len bytes of any content.
+///
+/// O(count * bank rows * dim) plus one read of the range and of the bank for the finite check (about 1 % at 1,024 rows). Errors:
+/// NULL, DIM, K (0, or above the bank's rows), STRIDE, OVERFLOW, RANGE, ALIGN, CAPACITY (scratch below
+/// NNN_BIAS_SCRATCH_MIN_BYTES(k)), ALIAS, VALUE (NaN or infinity in the range, the bank or alpha), and what only the sums can tell:
+/// K (a row has fewer than k finite similarities), VALUE (a bias beyond the range of float).
+NNN_MUST_USE
+nnn_status nnn_bias_f32(const struct nnn_mat_f32 *gallery,
+                        const struct nnn_mat_f32 *bank,
+                        size_t k,
+                        float alpha,
+                        size_t first,
+                        size_t count,
+                        void *scratch,
+                        size_t scratch_len,
+                        float *bias);
+
+/// As nnn_bias_f32, of codes: similarities are ((float)dot * scale of the bank row) * scale of the gallery row, each step rounded
+/// once. VALUE is about the scales of the range and the bank, and alpha.
+NNN_MUST_USE
+nnn_status nnn_bias_i8(const struct nnn_mat_i8 *gallery,
+                       const struct nnn_mat_i8 *bank,
+                       size_t k,
+                       float alpha,
+                       size_t first,
+                       size_t count,
+                       void *scratch,
+                       size_t scratch_len,
+                       float *bias);
+
+/// ======== Search ========
+///
+/// Recommended bytes of scratch of nnn_search_*: at most 4,160, and 0 for one query. Less works too, down to none (scratch NULL,
+/// length 0), with the same hits, slower for more than one query. NNN_SEARCH_SCRATCH_BYTES(queries, k, dim) is the same as a
+/// constant.
+size_t nnn_search_scratch(size_t queries, size_t k, size_t dim);
+
+/// For each query the k gallery rows of first..first + count with the largest <query, row> - bias[row], best first.
+///
+/// bias: gallery->rows floats, or NULL: plain search. allow: one bit per gallery row, bit r % 64 of word r / 64 says whether row r
+/// may be a hit (a filter, or the tombstones of removed rows), or NULL: all may. hits: queries->rows * k; those of query q start at
+/// hits[q * k]. found: queries->rows counts; found[q] = min(k, allowed rows of the range with a finite score); hits past it are not
+/// written.
+///
+/// The gallery's values are not checked: a row whose score is not finite is no hit.
+///
+/// O(queries * count * dim), no memory but scratch. Errors: NULL, DIM, K (0), STRIDE, OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (NaN or
+/// infinity in the queries or the range's biases).
+NNN_MUST_USE
+nnn_status nnn_search_f32(const struct nnn_mat_f32 *queries,
+                          const struct nnn_mat_f32 *gallery,
+                          const float *bias,
+                          const uint64_t *allow,
+                          size_t k,
+                          size_t first,
+                          size_t count,
+                          void *scratch,
+                          size_t scratch_len,
+                          struct nnn_hit *hits,
+                          uint32_t *found);
+
+/// As nnn_search_f32, of codes: ((float)dot * scale of the query) * scale of the row - bias, each step rounded once. VALUE is about
+/// the scales of the queries and the range's biases.
+NNN_MUST_USE
+nnn_status nnn_search_i8(const struct nnn_mat_i8 *queries,
+                         const struct nnn_mat_i8 *gallery,
+                         const float *bias,
+                         const uint64_t *allow,
+                         size_t k,
+                         size_t first,
+                         size_t count,
+                         void *scratch,
+                         size_t scratch_len,
+                         struct nnn_hit *hits,
+                         uint32_t *found);
+
+/// Merges the hits of another part of the gallery: `a` keeps the k best of both, *a_len how many they are. Any order of merging
+/// gives the same.
+///
+/// a: *a_len hits in the order of hits, with room for k. b: b_len hits in the order of hits, any number of them. Ids of shards have
+/// been made absolute by the caller (base of the shard added) and are disjoint.
+///
+/// O(k + b_len), no work memory. Errors: NULL, K (0), OVERFLOW, RANGE (*a_len above k, or a result above 2^32 - 1), ALIGN, ALIAS,
+/// VALUE (a list that is not in order, NaN, infinity).
+NNN_MUST_USE nnn_status nnn_hits_merge(struct nnn_hit *a, uint32_t *a_len, const struct nnn_hit *b, uint32_t b_len, size_t k);
+
+/// Debiases the hits of another engine: the k best of the candidates by score - bias[id], best first, to hits, their number to
+/// *found.
+///
+/// candidates: len hits in any order, with raw similarities; duplicates stay. bias: bias_len floats, one per gallery row. hits: room
+/// for min(k, len). *found = min(k, candidates whose debiased score is finite); hits past it are not written.
+///
+/// O(len * min(k, len)) at worst, O(len) when few candidates rank; no work memory. Errors: NULL, K (0), OVERFLOW, RANGE (an id >=
+/// bias_len, len or bias_len above 2^32 - 1), ALIGN, ALIAS, VALUE (NaN or infinity in a candidate's score or its bias).
+NNN_MUST_USE
+nnn_status nnn_rerank(const struct nnn_hit *candidates,
+                      size_t len,
+                      const float *bias,
+                      size_t bias_len,
+                      size_t k,
+                      struct nnn_hit *hits,
+                      uint32_t *found);
+
+/// ======== Certified: exact float results at int8 speed ========
+///
+/// The mean of the rows of m, for nnn_encode_f32: out[j] = mean of m's column j, added up in float.
+///
+/// out: m->dim floats. O(rows * dim), no work memory. Errors: NULL, DIM, STRIDE, OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (NaN or
+/// infinity in m, or values so large that the sum might overflow).
+NNN_MUST_USE nnn_status nnn_mean_f32(const struct nnn_mat_f32 *m, float *out);
+
+/// Encodes rows for the certified calls: int8 codes, one scale and one bound per row.
+///
+/// With q' = R(q - mean), r' = R r and the codes' images q^, r^ of a query q and a gallery row r, where R is an orthonormal
+/// transform named by the seed (0: none),
+///   |<q, r> - <q^, r^> - <mean, r>| <= |q' - q^| |r'| + |q^| |r' - r^|
+/// so the norms in the bounds limit the error of every score. The bounds hold for every mean and seed, which only decide how small
+/// they are: moving and rotating tame the few huge dimensions of CLIP-like embeddings. Both sides need the same mean and seed.
+///
+/// mean: src->dim floats, best nnn_mean_f32 of the bank, or NULL. side: NNN_SIDE_GALLERY or NNN_SIDE_QUERY (live queries, bank).
+/// work: src->dim floats. codes: src->rows x src->dim, rows codes_stride apart. scale, bounds: src->rows each.
+///
+/// O(rows * dim * log dim). Errors: NULL, DIM, STRIDE (codes_stride < dim too), OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (NaN or
+/// infinity in src or mean; another side).
+NNN_MUST_USE
+nnn_status nnn_encode_f32(const struct nnn_mat_f32 *src,
+                          const float *mean,
+                          uint32_t side,
+                          uint64_t seed,
+                          float *work,
+                          int8_t *codes,
+                          size_t codes_stride,
+                          float *scale,
+                          struct nnn_bound *bounds);
+
+/// Recommended bytes of scratch of the certified calls: 1 MiB, more for large k; SIZE_MAX when that is not representable.
+/// Less works too, slower, down to 32 k + 5,196 bytes.
+size_t nnn_certified_scratch(size_t k, size_t dim);
+
+/// nnn_neighbors_update_f32 of the rows, bit for bit, by their codes: an int8 pass finds for each gallery row a short list that
+/// provably holds its k nearest of the bank, and only that is computed in float. A list that is not short (many near-ties) is given
+/// to the float pass.
+///
+/// table: count x k floats as for nnn_neighbors_update_f32. certificate: what was done, or NULL.
+///
+/// O(count * bank rows * dim) of int8 work, on real embeddings about 2 k pairs a row of float work. Errors: as
+/// nnn_neighbors_update_f32; CAPACITY is scratch below the least of nnn_certified_scratch.
+NNN_MUST_USE
+nnn_status nnn_neighbors_update_certified(const struct nnn_encoded *gallery,
+                                          const struct nnn_encoded *bank,
+                                          size_t k,
+                                          size_t first,
+                                          size_t count,
+                                          void *scratch,
+                                          size_t scratch_len,
+                                          float *table,
+                                          struct nnn_certificate *certificate);
+
+/// nnn_bias_f32 of the rows, bit for bit, by their codes; as nnn_neighbors_update_certified.
+///
+/// bias: count floats. certificate: what was done, or NULL. Errors: as nnn_bias_f32; CAPACITY is scratch below the least of
+/// nnn_certified_scratch.
+NNN_MUST_USE
+nnn_status nnn_bias_certified(const struct nnn_encoded *gallery,
+                              const struct nnn_encoded *bank,
+                              size_t k,
+                              float alpha,
+                              size_t first,
+                              size_t count,
+                              void *scratch,
+                              size_t scratch_len,
+                              float *bias,
+                              struct nnn_certificate *certificate);
+
+/// nnn_search_f32 of the rows, bit for bit, by their codes: a quarter of the memory traffic. Queries are encoded with
+/// NNN_SIDE_QUERY and the mean and seed of the gallery.
+///
+/// bias, allow, hits, found: as for nnn_search_f32. certificate: what was done, or NULL. Errors: as nnn_search_f32, and CAPACITY
+/// (scratch below the least of nnn_certified_scratch).
+NNN_MUST_USE
+nnn_status nnn_search_certified(const struct nnn_encoded *queries,
+                                const struct nnn_encoded *gallery,
+                                const float *bias,
+                                const uint64_t *allow,
+                                size_t k,
+                                size_t first,
+                                size_t count,
+                                void *scratch,
+                                size_t scratch_len,
+                                struct nnn_hit *hits,
+                                uint32_t *found,
+                                struct nnn_certificate *certificate);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+/* Both sides agree on the layout of the structs. */
+#if defined(__cplusplus) && __cplusplus >= 201103L
+#define NNN_STATIC_ASSERT_(condition) static_assert(condition, "layout of nnn.h")
+#elif !defined(__cplusplus) && defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+#define NNN_STATIC_ASSERT_(condition) _Static_assert(condition, "layout of nnn.h")
+#endif
+#ifdef NNN_STATIC_ASSERT_
+NNN_STATIC_ASSERT_(sizeof(float) == 4 && sizeof(void *) == sizeof(size_t));
+NNN_STATIC_ASSERT_(sizeof(nnn_hit) == 8 && offsetof(nnn_hit, score) == 0 && offsetof(nnn_hit, id) == 4);
+NNN_STATIC_ASSERT_(sizeof(nnn_mat_f32) == 4 * sizeof(size_t) && offsetof(nnn_mat_f32, data) == 0 &&
+                   offsetof(nnn_mat_f32, rows) == sizeof(size_t) && offsetof(nnn_mat_f32, dim) == 2 * sizeof(size_t) &&
+                   offsetof(nnn_mat_f32, stride) == 3 * sizeof(size_t));
+NNN_STATIC_ASSERT_(sizeof(nnn_mat_i8) == 5 * sizeof(size_t) && offsetof(nnn_mat_i8, data) == 0 &&
+                   offsetof(nnn_mat_i8, scale) == sizeof(size_t) && offsetof(nnn_mat_i8, rows) == 2 * sizeof(size_t) &&
+                   offsetof(nnn_mat_i8, dim) == 3 * sizeof(size_t) && offsetof(nnn_mat_i8, stride) == 4 * sizeof(size_t));
+NNN_STATIC_ASSERT_(sizeof(nnn_bound) == 16 && offsetof(nnn_bound, offset) == 12);
+NNN_STATIC_ASSERT_(sizeof(nnn_certificate) == 16 && offsetof(nnn_certificate, exhausted) == 8);
+NNN_STATIC_ASSERT_(sizeof(nnn_encoded) == 10 * sizeof(size_t) && offsetof(nnn_encoded, codes) == 4 * sizeof(size_t) &&
+                   offsetof(nnn_encoded, bounds) == 9 * sizeof(size_t));
+#undef NNN_STATIC_ASSERT_
+#endif
+
+#endif /* NNN_H */

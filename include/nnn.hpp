@@ -1,0 +1,374 @@
+/*
+ * nnn.hpp: libnnn for C++17 and later. Header-only; every function is one call of its namesake in nnn.h, where the contracts stand.
+ *
+ *   std::vector<float> bias(gallery.rows);
+ *   nnn::check(nnn::bias(gallery, bank, 16, 0.75f, nnn::all, scratch, bias));                                  // throws
+ *   if (auto s = nnn::search(queries, gallery, bias, std::nullopt, 10, nnn::all, {}, hits, found); s != nnn::status::ok) ...
+ *   std::error_code e = nnn::search(queries, gallery, std::nullopt, std::nullopt, 10, nnn::all, {}, hits, found);
+ *
+ * Arguments  Those of C in the order of C. Pointer and length are one span, first and count one range, an argument that may be
+ *            absent is a std::optional. A span is made of any contiguous container: std::vector, std::array, an array, std::span.
+ * Errors     Every call returns a status, which converts to std::error_code; check() throws it. Beyond the checks of C, a span
+ *            that is shorter than the call needs is status::capacity. That is found first, and nothing is written.
+ * Memory     Views only: nothing here owns, allocates, keeps or frees. What a view refers to must outlive the call.
+ * Threads    As in C: the caller's. Hand out ranges and merge; the bits are those of one call.
+ */
+#ifndef NNN_HPP
+#define NNN_HPP
+
+#include "nnn.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <type_traits>
+
+namespace nnn {
+
+/* ======== Status ======== */
+
+/// Result of a call: ok, or the first of the errors that applies. The numbers are those of nnn.h.
+enum class [[nodiscard]] status : std::int32_t {
+    ok = NNN_OK,
+    null = NNN_ERR_NULL,
+    dim = NNN_ERR_DIM,
+    k = NNN_ERR_K,
+    range = NNN_ERR_RANGE,
+    stride = NNN_ERR_STRIDE,
+    overflow = NNN_ERR_OVERFLOW,
+    align = NNN_ERR_ALIGN,
+    alias = NNN_ERR_ALIAS,
+    capacity = NNN_ERR_CAPACITY,
+    value = NNN_ERR_VALUE,
+    isa = NNN_ERR_ISA
+};
+
+/// One line about a status: what is wrong and what to do about it. Static text.
+inline const char *message(status s) noexcept { return nnn_status_str(static_cast<nnn_status>(s)); }
+
+/// The std::error_category of libnnn's status codes.
+inline const std::error_category &category() noexcept {
+    struct nnn_category final : std::error_category {
+        const char *name() const noexcept override { return "nnn"; }
+        std::string message(int code) const override { return nnn_status_str(code); }
+    };
+    static const nnn_category instance;
+    return instance;
+}
+
+inline std::error_code make_error_code(status s) noexcept { return {static_cast<int>(s), category()}; }
+
+#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
+/// Throws std::system_error unless the status is ok.
+inline void check(status s) {
+    if (s != status::ok) throw std::system_error(make_error_code(s));
+}
+#endif
+
+/* ======== Views ======== */
+
+namespace detail {
+
+/// T (*)[] of what an expression's data() points to: converts where only const is added, so never between element types.
+template <class C>
+using elements_of = std::remove_pointer_t<decltype(std::data(std::declval<C &>()))> (*)[];
+
+/// Whether `each * rows` elements fit into `size`, without overflow.
+constexpr bool holds(std::size_t size, std::size_t rows, std::size_t each) noexcept { return each == 0 || size / each >= rows; }
+
+/// Whether `rows` rows of `dim` elements, `stride` apart, fit into `size`. A stride below dim is for C to refuse.
+constexpr bool holds_rows(std::size_t size, std::size_t rows, std::size_t dim, std::size_t stride) noexcept {
+    return rows == 0 || stride < dim || (size >= dim && (stride == 0 || (size - dim) / stride >= rows - 1));
+}
+
+/// How many rows of `dim` elements, `stride` apart, `size` elements hold.
+constexpr std::size_t rows_in(std::size_t size, std::size_t dim, std::size_t stride) noexcept {
+    return dim == 0 || stride < dim || size < dim ? 0 : (size - dim) / stride + 1;
+}
+
+}  // namespace detail
+
+/// Elements next to each other in the caller's memory: a pointer and a length, as std::span of C++20.
+template <class T>
+class span {
+public:
+    constexpr span() noexcept = default;
+    constexpr span(T *data, std::size_t size) noexcept : data_(data), size_(size) {}
+
+    /// Of a container with data() and size(), or an array.
+    template <class C, class = std::enable_if_t<std::is_convertible_v<detail::elements_of<C>, T (*)[]>>>
+    constexpr span(C &&container) noexcept : data_(std::data(container)), size_(std::size(container)) {}
+
+    constexpr T *data() const noexcept { return data_; }
+    constexpr std::size_t size() const noexcept { return size_; }
+
+private:
+    T *data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+/// Work memory: bytes of any content, of any contiguous container.
+class scratch {
+public:
+    constexpr scratch() noexcept = default;
+    constexpr scratch(void *data, std::size_t bytes) noexcept : data_(data), bytes_(bytes) {}
+
+    template <class C, class T = std::remove_pointer_t<decltype(std::data(std::declval<C &>()))>,
+              class = std::enable_if_t<std::is_trivially_copyable_v<T> && !std::is_const_v<T>>>
+    constexpr scratch(C &&container) noexcept : data_(std::data(container)), bytes_(std::size(container) * sizeof(T)) {}
+
+    constexpr void *data() const noexcept { return data_; }
+    constexpr std::size_t size() const noexcept { return bytes_; }
+
+private:
+    void *data_ = nullptr;
+    std::size_t bytes_ = 0;
+};
+
+/// Gallery rows first..first + count; without a count up to the last one.
+struct range {
+    static constexpr std::size_t to_the_end = SIZE_MAX;
+    std::size_t first = 0;
+    std::size_t count = to_the_end;
+};
+
+/// All gallery rows.
+inline constexpr range all{};
+
+/// Rows of floats: an nnn_mat_f32.
+struct matrix_f32 : nnn_mat_f32 {
+    constexpr matrix_f32(const float *first, std::size_t n, std::size_t width, std::size_t step) noexcept
+        : nnn_mat_f32{first, n, width, step} {}
+    constexpr matrix_f32(const float *first, std::size_t n, std::size_t width) noexcept : matrix_f32(first, n, width, width) {}
+    /// As many whole rows as the elements hold.
+    constexpr matrix_f32(span<const float> elements, std::size_t width, std::size_t step) noexcept
+        : matrix_f32(elements.data(), detail::rows_in(elements.size(), width, step), width, step) {}
+    constexpr matrix_f32(span<const float> elements, std::size_t width) noexcept : matrix_f32(elements, width, width) {}
+};
+
+/// Rows of int8 codes, with a scale per row or without: an nnn_mat_i8.
+struct matrix_i8 : nnn_mat_i8 {
+    constexpr matrix_i8(const std::int8_t *first, const float *scales, std::size_t n, std::size_t width, std::size_t step) noexcept
+        : nnn_mat_i8{first, scales, n, width, step} {}
+    /// As many whole rows as the codes hold; all scales are 1.
+    constexpr matrix_i8(span<const std::int8_t> codes, std::size_t width, std::size_t step) noexcept
+        : matrix_i8(codes.data(), nullptr, detail::rows_in(codes.size(), width, step), width, step) {}
+    constexpr matrix_i8(span<const std::int8_t> codes, std::size_t width) noexcept : matrix_i8(codes, width, width) {}
+    /// As many whole rows as both the codes and the scales hold.
+    constexpr matrix_i8(span<const std::int8_t> codes, span<const float> scales, std::size_t width, std::size_t step) noexcept
+        : matrix_i8(codes, width, step) {
+        scale = scales.data();
+        if (scales.size() < rows) rows = scales.size();
+    }
+    constexpr matrix_i8(span<const std::int8_t> codes, span<const float> scales, std::size_t width) noexcept
+        : matrix_i8(codes, scales, width, width) {}
+};
+
+/// A gallery row and its score.
+using hit = nnn_hit;
+
+namespace detail {
+
+template <class Matrix>
+struct functions;
+
+template <>
+struct functions<matrix_f32> {
+    static constexpr auto scores = &nnn_scores_f32;
+    static constexpr auto update = &nnn_neighbors_update_f32;
+    static constexpr auto bias = &nnn_bias_f32;
+    static constexpr auto search = &nnn_search_f32;
+};
+
+template <>
+struct functions<matrix_i8> {
+    static constexpr auto scores = &nnn_scores_i8;
+    static constexpr auto update = &nnn_neighbors_update_i8;
+    static constexpr auto bias = &nnn_bias_i8;
+    static constexpr auto search = &nnn_search_i8;
+};
+
+constexpr status of(nnn_status code) noexcept { return static_cast<status>(code); }
+
+/// The range with its count.
+template <class Matrix>
+constexpr range resolve(range r, const Matrix &gallery) noexcept {
+    if (r.count == range::to_the_end && r.first <= gallery.rows) r.count = gallery.rows - r.first;
+    return r;
+}
+
+/// Rows of a resolved range that exist; a range past the end is for C to refuse.
+template <class Matrix>
+constexpr std::size_t existing(range r, const Matrix &gallery) noexcept {
+    return r.count < gallery.rows ? r.count : gallery.rows;
+}
+
+}  // namespace detail
+
+/* ======== Machine ======== */
+
+/// Instruction sets that this build can run on this machine, slowest first.
+struct isa_list {
+    nnn_isa items[16] = {};
+    std::size_t count = 0;
+    const nnn_isa *begin() const noexcept { return items; }
+    const nnn_isa *end() const noexcept { return items + count; }
+};
+
+inline isa_list isa_available() noexcept {
+    isa_list list;
+    if (nnn_isa_available(list.items, 16, &list.count) != NNN_OK) list.count = 0;  // 16 are always enough
+    return list;
+}
+inline nnn_isa isa_active() noexcept { return nnn_isa_active(); }
+inline const char *isa_name(nnn_isa isa) noexcept { return nnn_isa_str(isa); }
+inline status isa_select(nnn_isa isa) noexcept { return detail::of(nnn_isa_select(isa)); }
+
+/* ======== Kernels ======== */
+
+/// out = <a, b>; different lengths are status::dim.
+inline status dot(span<const float> a, span<const float> b, float &out) noexcept {
+    return a.size() != b.size() ? status::dim : detail::of(nnn_dot_f32(a.data(), b.data(), a.size(), &out));
+}
+inline status dot(span<const std::int8_t> a, span<const std::int8_t> b, std::int32_t &out) noexcept {
+    return a.size() != b.size() ? status::dim : detail::of(nnn_dot_i8(a.data(), b.data(), a.size(), &out));
+}
+
+/// out[q * out_stride + j] = <query q, row first + j>.
+template <class Matrix>
+status scores(const Matrix &queries, const Matrix &gallery, range rows, span<float> out, std::size_t out_stride) noexcept {
+    const range r = detail::resolve(rows, gallery);
+    const std::size_t columns = detail::existing(r, gallery);
+    if (columns > 0 && !detail::holds_rows(out.size(), queries.rows, columns, out_stride)) return status::capacity;
+    return detail::of(detail::functions<Matrix>::scores(&queries, &gallery, r.first, r.count, out.data(), out_stride));
+}
+
+/* ======== Rows ======== */
+
+/// Where find_nonfinite found something.
+struct position {
+    std::size_t row = 0;
+    std::size_t col = 0;
+};
+
+/// status::value, and where, when there is a NaN or an infinity.
+inline status find_nonfinite(const matrix_f32 &m, position &where) noexcept {
+    return detail::of(nnn_find_nonfinite_f32(&m, &where.row, &where.col));
+}
+
+/// dst row = src row / |src row|.
+inline status normalize(const matrix_f32 &src, span<float> dst, std::size_t dst_stride) noexcept {
+    if (!detail::holds_rows(dst.size(), src.rows, src.dim, dst_stride)) return status::capacity;
+    return detail::of(nnn_normalize_f32(&src, dst.data(), dst_stride));
+}
+
+/// In place, dense rows of dim elements.
+inline status normalize(span<float> rows, std::size_t dim) noexcept { return normalize(matrix_f32(rows, dim), rows, dim); }
+
+/// Symmetric int8 codes with one scale per row.
+inline status quantize(const matrix_f32 &src, span<std::int8_t> dst, std::size_t dst_stride, span<float> scale) noexcept {
+    const bool fits = detail::holds_rows(dst.size(), src.rows, src.dim, dst_stride) && scale.size() >= src.rows;
+    return fits ? detail::of(nnn_quantize_i8(&src, dst.data(), dst_stride, scale.data())) : status::capacity;
+}
+
+/* ======== Neighbour table and bias ======== */
+
+/// A neighbour table in the caller's floats: rows x k, as many whole rows as they hold. init() makes it empty; a table that was
+/// built earlier goes on without.
+class neighbors {
+public:
+    constexpr neighbors(span<float> table, std::size_t k) noexcept
+        : table_(table.data()), rows_(k == 0 ? 0 : table.size() / k), k_(k) {}
+
+    constexpr std::size_t rows() const noexcept { return rows_; }
+    constexpr std::size_t k() const noexcept { return k_; }
+
+    status init() noexcept { return detail::of(nnn_neighbors_init(table_, rows_, k_)); }
+
+    /// Adds the bank to what the gallery rows of the range, one per table row, have seen.
+    template <class Matrix>
+    status update(const Matrix &gallery, const Matrix &bank, range rows, scratch work) noexcept {
+        const range r = detail::resolve(rows, gallery);
+        if (detail::existing(r, gallery) > rows_) return status::capacity;
+        return detail::of(
+            detail::functions<Matrix>::update(&gallery, &bank, k_, r.first, r.count, work.data(), work.size(), table_));
+    }
+
+    /// Takes over the neighbours of a table of the same rows; another shape is status::range.
+    status merge(const neighbors &from) noexcept {
+        if (from.rows_ != rows_ || from.k_ != k_) return status::range;
+        return detail::of(nnn_neighbors_merge(table_, from.table_, rows_, k_));
+    }
+
+    /// bias[r] = alpha * mean of the first k neighbours of row r.
+    status bias(std::size_t k, float alpha, span<float> bias) const noexcept {
+        return bias.size() < rows_ ? status::capacity
+                                   : detail::of(nnn_neighbors_bias(table_, rows_, k_, k, alpha, bias.data()));
+    }
+
+private:
+    float *table_;
+    std::size_t rows_;
+    std::size_t k_;
+};
+
+/// Recommended bytes of scratch of bias and neighbors::update.
+inline std::size_t neighbors_scratch(std::size_t k, std::size_t dim) noexcept { return nnn_neighbors_scratch(k, dim); }
+
+/// Biases of the gallery rows of the range, in one call.
+template <class Matrix>
+status bias(const Matrix &gallery, const Matrix &bank, std::size_t k, float alpha, range rows, scratch work,
+            span<float> out) noexcept {
+    const range r = detail::resolve(rows, gallery);
+    if (out.size() < detail::existing(r, gallery)) return status::capacity;
+    return detail::of(
+        detail::functions<Matrix>::bias(&gallery, &bank, k, alpha, r.first, r.count, work.data(), work.size(), out.data()));
+}
+
+/* ======== Search ======== */
+
+/// Recommended bytes of scratch of search.
+inline std::size_t search_scratch(std::size_t queries, std::size_t k, std::size_t dim) noexcept {
+    return nnn_search_scratch(queries, k, dim);
+}
+
+/// For each query the k rows of the range with the largest <query, row> - bias[row], best first, to hits[q * k].
+/// bias: one float per gallery row, or std::nullopt: plain search. allow: one bit per gallery row, or std::nullopt: all rows.
+template <class Matrix>
+status search(const Matrix &queries, const Matrix &gallery, std::optional<span<const float>> bias,
+              std::optional<span<const std::uint64_t>> allow, std::size_t k, range rows, scratch work, span<hit> hits,
+              span<std::uint32_t> found) noexcept {
+    // Given but empty is not absent: it must not become a plain search.
+    const bool inputs = (!bias || bias->size() >= gallery.rows) && (!allow || detail::holds(allow->size(), (gallery.rows + 63) / 64, 1));
+    if (!inputs || !detail::holds(hits.size(), queries.rows, k) || found.size() < queries.rows) return status::capacity;
+    const range r = detail::resolve(rows, gallery);
+    return detail::of(detail::functions<Matrix>::search(&queries, &gallery, bias ? bias->data() : nullptr,
+                                                        allow ? allow->data() : nullptr, k, r.first, r.count, work.data(),
+                                                        work.size(), hits.data(), found.data()));
+}
+
+/// a, of which a_len are hits, keeps the k best of both lists.
+inline status merge_hits(span<hit> a, std::uint32_t &a_len, span<const hit> b, std::size_t k) noexcept {
+    if (a.size() < k) return status::capacity;
+    if (b.size() > UINT32_MAX) return status::range;
+    return detail::of(nnn_hits_merge(a.data(), &a_len, b.data(), static_cast<std::uint32_t>(b.size()), k));
+}
+
+/// The k best of another engine's candidates by score - bias[id].
+inline status rerank(span<const hit> candidates, span<const float> bias, std::size_t k, span<hit> hits,
+                     std::uint32_t &found) noexcept {
+    if (hits.size() < (k < candidates.size() ? k : candidates.size())) return status::capacity;
+    return detail::of(
+        nnn_rerank(candidates.data(), candidates.size(), bias.data(), bias.size(), k, hits.data(), &found));
+}
+
+}  // namespace nnn
+
+/// A status is an std::error_code.
+template <>
+struct std::is_error_code_enum<nnn::status> : std::true_type {};
+
+#endif  // NNN_HPP

@@ -1,0 +1,170 @@
+//! Serving: search, merging hits, reranking.
+
+use super::check::{Described, Facts, Memory, View, input, input_if_given, judge, output, pair, range, rows_fit};
+use super::*;
+use core::ffi::c_void;
+
+/// ======== Search ========
+///
+/// Recommended bytes of scratch of nnn_search_*: at most 4,160, and 0 for one query. Less works too, down to none (scratch NULL,
+/// length 0), with the same hits, slower for more than one query. NNN_SEARCH_SCRATCH_BYTES(queries, k, dim) is the same as a
+/// constant.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nnn_search_scratch(queries: usize, k: usize, dim: usize) -> usize {
+    crate::search_scratch(queries, k, dim)
+}
+
+/// For each query the k gallery rows of first..first + count with the largest <query, row> - bias[row], best first.
+///
+/// bias: gallery->rows floats, or NULL: plain search. allow: one bit per gallery row, bit r % 64 of word r / 64 says whether row r
+/// may be a hit (a filter, or the tombstones of removed rows), or NULL: all may. hits: queries->rows * k; those of query q start at
+/// hits[q * k]. found: queries->rows counts; found[q] = min(k, allowed rows of the range with a finite score); hits past it are not
+/// written.
+///
+/// The gallery's values are not checked: a row whose score is not finite is no hit.
+///
+/// O(queries * count * dim), no memory but scratch. Errors: NULL, DIM, K (0), STRIDE, OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (NaN or
+/// infinity in the queries or the range's biases).
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn nnn_search_f32(
+    queries: *const MatF32,
+    gallery: *const MatF32,
+    bias: *const f32,
+    allow: *const u64,
+    k: usize,
+    first: usize,
+    count: usize,
+    scratch: *mut c_void,
+    scratch_len: usize,
+    hits: *mut Hit,
+    found: *mut u32,
+) -> StatusCode {
+    // SAFETY: the caller promises what the header asks of its pointers.
+    code(unsafe { search(queries, gallery, bias, allow, k, first, count, scratch.cast(), scratch_len, hits, found) })
+}
+
+/// As nnn_search_f32, of codes: ((float)dot * scale of the query) * scale of the row - bias, each step rounded once. VALUE is about
+/// the scales of the queries and the range's biases.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn nnn_search_i8(
+    queries: *const MatI8,
+    gallery: *const MatI8,
+    bias: *const f32,
+    allow: *const u64,
+    k: usize,
+    first: usize,
+    count: usize,
+    scratch: *mut c_void,
+    scratch_len: usize,
+    hits: *mut Hit,
+    found: *mut u32,
+) -> StatusCode {
+    // SAFETY: the caller promises what the header asks of its pointers.
+    code(unsafe { search(queries, gallery, bias, allow, k, first, count, scratch.cast(), scratch_len, hits, found) })
+}
+
+#[allow(clippy::too_many_arguments)] // those of the C function
+unsafe fn search<M: Described>(
+    queries: *const M,
+    gallery: *const M,
+    bias: *const f32,
+    allow: *const u64,
+    k: usize,
+    first: usize,
+    count: usize,
+    scratch: *mut u8,
+    scratch_len: usize,
+    hits: *mut Hit,
+    found: *mut u32,
+) -> Result<()> {
+    // SAFETY: the caller's promise.
+    let (queries, gallery) = unsafe { (View::load(queries)?, View::load(gallery)?) };
+    let shape = pair(&queries, &gallery);
+    let facts = Facts { k: k > 0, range: shape.range && gallery.holds(first, count), ..shape };
+    let len = queries.rows.checked_mul(k);
+    let words = gallery.rows.div_ceil(64);
+    let optional = [Memory::read_if_given(bias, Some(gallery.rows)), Memory::read_if_given(allow, Some(words))];
+    let written = [Memory::write(scratch, Some(scratch_len)), Memory::write(hits, len), Memory::write(found, Some(queries.rows))];
+    judge(facts, &[&queries.memory, &gallery.memory, &optional, &written])?;
+    // SAFETY: judged.
+    let (bias, allow) = unsafe { (input_if_given(bias, gallery.rows), input_if_given(allow, words)) };
+    // SAFETY: judged.
+    let (hits, found) = unsafe { (output(hits, len.unwrap_or(0)), output(found, queries.rows)) };
+    // SAFETY: judged.
+    let (queries, gallery, scratch) = unsafe { (queries.matrix()?, gallery.matrix()?, output(scratch, scratch_len)) };
+    crate::search(&queries, &gallery, bias, allow, k, range(first, count), scratch, hits, found)
+}
+
+/// Merges the hits of another part of the gallery: `a` keeps the k best of both, *a_len how many they are. Any order of merging
+/// gives the same.
+///
+/// a: *a_len hits in the order of hits, with room for k. b: b_len hits in the order of hits, any number of them. Ids of shards have
+/// been made absolute by the caller (base of the shard added) and are disjoint.
+///
+/// O(k + b_len), no work memory. Errors: NULL, K (0), OVERFLOW, RANGE (*a_len above k, or a result above 2^32 - 1), ALIGN, ALIAS,
+/// VALUE (a list that is not in order, NaN, infinity).
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn nnn_hits_merge(a: *mut Hit, a_len: *mut u32, b: *const Hit, b_len: u32, k: usize) -> StatusCode {
+    // SAFETY: the caller promises what the header asks of its pointers.
+    code(unsafe { hits_merge(a, a_len, b, b_len, k) })
+}
+
+unsafe fn hits_merge(a: *mut Hit, a_len: *mut u32, b: *const Hit, b_len: u32, k: usize) -> Result<()> {
+    let room = Memory::write(a_len, Some(1));
+    let b_len = b_len as usize;
+    // Its value is a fact to be judged, so whether it can be read comes first; it may still be misaligned.
+    judge(Facts::GOOD, &[&[Memory::read(a_len.cast::<u8>(), Some(1))]])?;
+    // SAFETY: not NULL, so readable by the caller's promise.
+    let held = unsafe { a_len.read_unaligned() } as usize;
+    let facts = Facts { k: k > 0, range: held <= k && rows_fit(k.min(held.saturating_add(b_len))), ..Facts::GOOD };
+    judge(facts, &[&[Memory::write(a, Some(k)), room, Memory::read(b, Some(b_len))]])?;
+    // SAFETY: judged; `a_len` is not NULL, aligned and apart from the rest.
+    let (a, a_len, b) = unsafe { (output(a, k), &mut *a_len, input(b, b_len)) };
+    crate::merge_hits(a, a_len, b, k)
+}
+
+/// Debiases the hits of another engine: the k best of the candidates by score - bias[id], best first, to hits, their number to
+/// *found.
+///
+/// candidates: len hits in any order, with raw similarities; duplicates stay. bias: bias_len floats, one per gallery row. hits: room
+/// for min(k, len). *found = min(k, candidates whose debiased score is finite); hits past it are not written.
+///
+/// O(len * min(k, len)) at worst, O(len) when few candidates rank; no work memory. Errors: NULL, K (0), OVERFLOW, RANGE (an id >=
+/// bias_len, len or bias_len above 2^32 - 1), ALIGN, ALIAS, VALUE (NaN or infinity in a candidate's score or its bias).
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn nnn_rerank(
+    candidates: *const Hit,
+    len: usize,
+    bias: *const f32,
+    bias_len: usize,
+    k: usize,
+    hits: *mut Hit,
+    found: *mut u32,
+) -> StatusCode {
+    // SAFETY: the caller promises what the header asks of its pointers.
+    code(unsafe { rerank(candidates, len, bias, bias_len, k, hits, found) })
+}
+
+unsafe fn rerank(
+    candidates: *const Hit,
+    len: usize,
+    bias: *const f32,
+    bias_len: usize,
+    k: usize,
+    hits: *mut Hit,
+    found: *mut u32,
+) -> Result<()> {
+    let facts = Facts { k: k > 0, range: rows_fit(len) && rows_fit(bias_len), ..Facts::GOOD };
+    let room = k.min(len);
+    let read = [Memory::read(candidates, Some(len)), Memory::read(bias, Some(bias_len))];
+    judge(facts, &[&read, &[Memory::write(hits, Some(room)), Memory::write(found, Some(1))]])?;
+    // SAFETY: judged.
+    let (candidates, bias) = unsafe { (input(candidates, len), input(bias, bias_len)) };
+    // SAFETY: judged; `found` is not NULL, aligned and apart from the rest.
+    let (hits, found) = unsafe { (output(hits, room), &mut *found) };
+    crate::rerank(candidates, bias, k, hits, found)
+}

@@ -1,0 +1,193 @@
+//! Rows and matrices: finite check, dot, scores, normalise, quantise.
+
+use super::check::{Described, Facts, Memory, View, input, judge, output, pair, range, span};
+use super::*;
+use crate::matrix::{Element, MAX_DIM};
+
+/// ======== Kernels: dot products and scores ========
+///
+/// *out = <a, b> of two rows of dim floats, in the order of summation of the scores. The values are not looked at: NaN in, NaN out.
+///
+/// O(dim). Errors: NULL, DIM, ALIGN, ALIAS.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn nnn_dot_f32(a: *const f32, b: *const f32, dim: usize, out: *mut f32) -> StatusCode {
+    // SAFETY: the caller promises what the header asks of its pointers.
+    code(unsafe { dot(a, b, dim, out) })
+}
+
+/// *out = <a, b> of two rows of dim codes, exact for every code and every dim up to NNN_MAX_DIM.
+///
+/// O(dim). Errors: NULL, DIM, ALIGN, ALIAS.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn nnn_dot_i8(a: *const i8, b: *const i8, dim: usize, out: *mut i32) -> StatusCode {
+    // SAFETY: the caller promises what the header asks of its pointers.
+    code(unsafe { dot(a, b, dim, out) })
+}
+
+unsafe fn dot<T: Element>(a: *const T, b: *const T, dim: usize, out: *mut T::Dot) -> Result<()> {
+    let facts = Facts { dim: dim != 0 && dim <= MAX_DIM, ..Facts::GOOD };
+    judge(facts, &[&[Memory::read(a, Some(dim)), Memory::read(b, Some(dim)), Memory::write(out, Some(1))]])?;
+    // SAFETY: judged.
+    let (a, b) = unsafe { (input(a, dim), input(b, dim)) };
+    let product = crate::dot(a, b)?;
+    // SAFETY: judged not NULL and aligned.
+    unsafe { out.write(product) };
+    Ok(())
+}
+
+/// Scores of all queries with the gallery rows first..first + count: out[q * out_stride + j] = <query q, row first + j>.
+///
+/// out: queries->rows x count floats, rows out_stride elements apart (out_stride >= count); what lies between rows is not written.
+/// The gallery's values are not checked: a row with NaN scores NaN.
+///
+/// O(queries * count * dim), no work memory. Errors: NULL, DIM, STRIDE, OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (NaN or infinity in
+/// the queries).
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn nnn_scores_f32(
+    queries: *const MatF32,
+    gallery: *const MatF32,
+    first: usize,
+    count: usize,
+    out: *mut f32,
+    out_stride: usize,
+) -> StatusCode {
+    // SAFETY: the caller promises what the header asks of its pointers.
+    code(unsafe { scores(queries, gallery, first, count, out, out_stride) })
+}
+
+/// As nnn_scores_f32, of codes: ((float)dot * scale of the query) * scale of the row, each step rounded once. VALUE is about the
+/// scales of the queries.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn nnn_scores_i8(
+    queries: *const MatI8,
+    gallery: *const MatI8,
+    first: usize,
+    count: usize,
+    out: *mut f32,
+    out_stride: usize,
+) -> StatusCode {
+    // SAFETY: the caller promises what the header asks of its pointers.
+    code(unsafe { scores(queries, gallery, first, count, out, out_stride) })
+}
+
+unsafe fn scores<M: Described>(
+    queries: *const M,
+    gallery: *const M,
+    first: usize,
+    count: usize,
+    out: *mut f32,
+    out_stride: usize,
+) -> Result<()> {
+    // SAFETY: the caller's promise.
+    let (queries, gallery) = unsafe { (View::load(queries)?, View::load(gallery)?) };
+    let shape = pair(&queries, &gallery);
+    // Of a count past the end only RANGE is reported, not what would follow from it.
+    let columns = count.min(gallery.rows);
+    let facts = Facts { stride: shape.stride && out_stride >= columns, range: shape.range && gallery.holds(first, count), ..shape };
+    let len = if columns == 0 { Some(0) } else { span(queries.rows, columns, out_stride) };
+    judge(facts, &[&queries.memory, &gallery.memory, &[Memory::write(out, len)]])?;
+    // SAFETY: judged.
+    let (queries, gallery, out) = unsafe { (queries.matrix()?, gallery.matrix()?, output(out, len.unwrap_or(0))) };
+    crate::scores(&queries, &gallery, range(first, count), out, out_stride)
+}
+
+/// ======== Rows: find bad values, normalise, quantise ========
+///
+/// Looks for a value that is NaN or infinite. NNN_OK when there is none (row and col are not written then); otherwise
+/// NNN_ERR_VALUE, and the first such place, row by row, is written to *row and *col.
+///
+/// O(rows * dim). Errors: NULL, DIM, STRIDE, OVERFLOW, RANGE, ALIGN, ALIAS (nothing is written), VALUE (see above).
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn nnn_find_nonfinite_f32(m: *const MatF32, row: *mut usize, col: *mut usize) -> StatusCode {
+    // SAFETY: the caller promises what the header asks of its pointers.
+    code(unsafe { find_nonfinite(m, row, col) })
+}
+
+unsafe fn find_nonfinite(m: *const MatF32, row: *mut usize, col: *mut usize) -> Result<()> {
+    // SAFETY: the caller's promise.
+    let m = unsafe { View::load(m)? };
+    let facts = Facts { dim: m.dim_fits(), stride: m.stride_fits(), range: m.rows_fit(), ..Facts::GOOD };
+    judge(facts, &[&m.memory, &[Memory::write(row, Some(1)), Memory::write(col, Some(1))]])?;
+    // SAFETY: judged.
+    let matrix = unsafe { m.matrix()? };
+    match crate::find_nonfinite(&matrix) {
+        None => Ok(()),
+        Some((i, j)) => {
+            // SAFETY: judged not NULL and aligned.
+            unsafe {
+                row.write(i);
+                col.write(j);
+            }
+            Err(refused(Status::Value))
+        }
+    }
+}
+
+/// Scales every row to unit length: dst row = src row / |src row|, the length summed in double, each element rounded once. A row of
+/// zeros stays zero. No other function normalises.
+///
+/// dst: src->rows x src->dim floats, rows dst_stride elements apart; what lies between rows is not written. In place: dst ==
+/// src->data with dst_stride == src->stride; any other overlap is refused.
+///
+/// O(rows * dim), no work memory. Errors: NULL, DIM, STRIDE (dst_stride < dim too), OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (NaN or
+/// infinity in src).
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn nnn_normalize_f32(src: *const MatF32, dst: *mut f32, dst_stride: usize) -> StatusCode {
+    // SAFETY: the caller promises what the header asks of its pointers.
+    code(unsafe { normalize(src, dst, dst_stride) })
+}
+
+unsafe fn normalize(src: *const MatF32, dst: *mut f32, dst_stride: usize) -> Result<()> {
+    // SAFETY: the caller's promise.
+    let src = unsafe { View::load(src)? };
+    let facts =
+        Facts { dim: src.dim_fits(), stride: src.stride_fits() && dst_stride >= src.dim, range: src.rows_fit(), ..Facts::GOOD };
+    let len = span(src.rows, src.dim, dst_stride);
+    let written = Memory::write(dst, len);
+    let [argument, data, scale] = src.memory;
+    let in_place = dst.cast_const() == src.data() && dst_stride == src.stride;
+    if in_place {
+        judge(facts, &[&[argument, written]])?;
+        // SAFETY: judged; in place there is no view of `src` beside this one.
+        let data = unsafe { output(dst, len.unwrap_or(0)) };
+        crate::normalize_in_place(data, src.rows, src.dim, src.stride)
+    } else {
+        judge(facts, &[&[argument, data, scale, written]])?;
+        // SAFETY: judged.
+        let (src, dst) = unsafe { (src.matrix()?, output(dst, len.unwrap_or(0))) };
+        crate::normalize(&src, dst, dst_stride)
+    }
+}
+
+/// Symmetric int8 codes with one scale per row: scale = max|x| / 127, code = x / scale rounded to nearest, ties to even, in
+/// [-127, 127]. A row of zeros has codes 0 and scale 1. Where max|x| / 127 is below the smallest normal float, the scale is the
+/// next float above it.
+///
+/// dst: src->rows x src->dim codes, rows dst_stride codes apart; what lies between rows is not written. scale: src->rows floats.
+///
+/// O(rows * dim), no work memory. Errors: NULL, DIM, STRIDE (dst_stride < dim too), OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (NaN or
+/// infinity in src).
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn nnn_quantize_i8(src: *const MatF32, dst: *mut i8, dst_stride: usize, scale: *mut f32) -> StatusCode {
+    // SAFETY: the caller promises what the header asks of its pointers.
+    code(unsafe { quantize(src, dst, dst_stride, scale) })
+}
+
+unsafe fn quantize(src: *const MatF32, dst: *mut i8, dst_stride: usize, scale: *mut f32) -> Result<()> {
+    // SAFETY: the caller's promise.
+    let src = unsafe { View::load(src)? };
+    let facts =
+        Facts { dim: src.dim_fits(), stride: src.stride_fits() && dst_stride >= src.dim, range: src.rows_fit(), ..Facts::GOOD };
+    let len = span(src.rows, src.dim, dst_stride);
+    judge(facts, &[&src.memory, &[Memory::write(dst, len), Memory::write(scale, Some(src.rows))]])?;
+    // SAFETY: judged.
+    let (matrix, dst, scale) = unsafe { (src.matrix()?, output(dst, len.unwrap_or(0)), output(scale, src.rows)) };
+    crate::quantize(&matrix, dst, dst_stride, scale)
+}

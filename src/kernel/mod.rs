@@ -1,0 +1,456 @@
+//! The kernels as safe functions: each checks what its unsafe part relies on, picks the shell of the given instruction set, calls it.
+//!
+//! To add an instruction set: one file in `simd`, a line in each family of `shells`, an arm in the two macros below, a variant in
+//! `cpu`.
+
+mod depth;
+mod pack;
+mod pass;
+mod rows;
+mod shells;
+#[cfg(test)]
+mod tests;
+mod tile;
+
+use crate::cpu::{Isa, Supported};
+use crate::matrix::{Element, Matrix};
+use crate::simd::WordLayout;
+use core::num::NonZeroUsize;
+use depth::Grid;
+use pack::{PanelJob, pair_word, quad_word};
+pub(crate) use pass::{SCRATCH_MIN, TILE_BYTES, as_f32_mut, f32_part, tile_bytes, tile_pass, u32_part};
+pub(crate) use rows::STRIP;
+use shells::{f32_isa, i8_isa};
+use tile::{ChainJob, TileJob};
+
+/// Evaluates `$body` with `$shell` naming the shells of one instruction set, for each arm `pattern => module`.
+macro_rules! with_shells {
+    ($isa:expr, $family:ident, $shell:ident => $body:expr, $($(#[$cfg:meta])? $isas:pat => $name:ident,)*) => {
+        match $isa.get() {
+            $($(#[$cfg])? $isas => {
+                use $family::$name as $shell;
+                $body
+            })*
+            // Never detected on this architecture.
+            #[allow(unreachable_patterns)]
+            _ => {
+                use $family::scalar as $shell;
+                $body
+            }
+        }
+    };
+}
+
+/// Evaluates `$body` with `$shell` naming the f32 shells of `$isa`.
+macro_rules! with_f32_shells {
+    ($isa:expr, $shell:ident => $body:expr) => {
+        with_shells!($isa, f32_isa, $shell => $body,
+            Isa::Portable => portable,
+            #[cfg(target_arch = "x86_64")] Isa::Avx2 | Isa::AvxVnni => avx2,
+            #[cfg(target_arch = "x86_64")] Isa::Avx512 | Isa::Avx512Vnni => avx512,
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+            Isa::Neon | Isa::NeonDotprod | Isa::NeonI8mm => neon,
+        )
+    };
+}
+
+/// Evaluates `$body` with `$shell` naming the int8 shells of `$isa`.
+macro_rules! with_i8_shells {
+    ($isa:expr, $shell:ident => $body:expr) => {
+        with_shells!($isa, i8_isa, $shell => $body,
+            Isa::Portable => portable,
+            #[cfg(target_arch = "x86_64")] Isa::Avx2 => avx2,
+            #[cfg(target_arch = "x86_64")] Isa::AvxVnni => avxvnni,
+            #[cfg(target_arch = "x86_64")] Isa::Avx512 => avx512,
+            #[cfg(target_arch = "x86_64")] Isa::Avx512Vnni => avx512vnni,
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+            Isa::Neon => neon,
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+            Isa::NeonDotprod | Isa::NeonI8mm => neon_dotprod,
+        )
+    };
+}
+
+/// How a tile of one element type is shaped on one instruction set.
+#[derive(Clone, Copy)]
+pub struct TileShape {
+    /// Bank rows per panel.
+    width: NonZeroUsize,
+    /// Gallery rows of the largest tile.
+    rows: usize,
+    /// Elements per word.
+    codes: NonZeroUsize,
+}
+
+/// `count` rows from `first` on.
+#[derive(Clone, Copy)]
+pub struct Span {
+    pub(crate) first: usize,
+    pub(crate) count: usize,
+}
+
+impl Span {
+    pub(crate) fn new(first: usize, count: usize) -> Span {
+        Span { first, count }
+    }
+
+    /// Whether a matrix of `rows` rows holds the span.
+    pub(crate) fn inside(self, rows: usize) -> bool {
+        self.first <= rows && self.count <= rows - self.first
+    }
+}
+
+/// A gallery group against the panels of a bank block: the safe form of [`TileJob`].
+pub struct Group<'a> {
+    /// Copied gallery rows, [`tile::A_STRIDE`] words apart.
+    a: &'a [u32],
+    rows: usize,
+    steps: usize,
+    /// Panels from the first step of this run on.
+    panels: &'a [u32],
+    panel_count: usize,
+    panel_stride: usize,
+    /// One row that all sums start from, or `None` to add to what the sums hold.
+    init: Option<&'a [u32]>,
+    sums_stride: usize,
+    /// Memory that will be copied next (a hint).
+    next: (*const u8, usize),
+}
+
+impl Group<'_> {
+    /// The raw job, if all of its memory is there.
+    fn job(&self, width: usize, sums: &mut [u32]) -> Option<TileJob> {
+        let columns = self.panel_count * width;
+        let fits = self.rows > 0
+            && self.panel_count > 0
+            && self.a.len() >= (self.rows - 1) * tile::A_STRIDE + self.steps
+            && self.panels.len() >= (self.panel_count - 1) * self.panel_stride + self.steps * width
+            && self.init.is_none_or(|init| init.len() >= columns)
+            && self.sums_stride >= columns
+            && sums.len() >= (self.rows - 1) * self.sums_stride + columns;
+        let c = sums.as_mut_ptr();
+        let (init, init_stride) = self.init.map_or((c.cast_const(), self.sums_stride), |init| (init.as_ptr(), 0));
+        fits.then_some(TileJob {
+            a: self.a.as_ptr(),
+            rows: self.rows,
+            steps: self.steps,
+            panels: self.panels.as_ptr(),
+            panel_count: self.panel_count,
+            panel_stride: self.panel_stride,
+            init,
+            init_stride,
+            c,
+            c_stride: self.sums_stride,
+            next: self.next.0,
+            next_bytes: self.next.1,
+        })
+    }
+}
+
+/// What the kernels do for an element type; implemented for `f32` and `i8` only.
+#[doc(hidden)]
+#[allow(private_interfaces, missing_docs)] // sealed: only this crate names or implements it
+pub trait Dtype: Copy + Sized {
+    /// Type of a dot product.
+    type Dot;
+    fn pair(isa: Supported, a: &[Self], b: &[Self]) -> Self::Dot;
+    /// Scores (scaled, before any bias) of `queries` rows `q` with `gallery` rows `r`, to `out[i * out_stride + j]`.
+    fn grid(isa: Supported, queries: &Matrix<Self>, q: Span, gallery: &Matrix<Self>, r: Span, out: &mut [f32], out_stride: usize);
+    fn tile_shape(isa: Supported) -> TileShape;
+    /// Copies a row's elements as words of the gallery side; past the row the words are those of zeros.
+    fn copy_words(isa: Supported, row: &[Self], words: &mut [u32]);
+    /// Writes the whole vectors of a panel; returns the steps done.
+    fn panel(isa: Supported, job: PanelJob<Self>) -> usize;
+    /// Word of the bank side that holds the elements `at..at + codes` of a row, zeros past its end.
+    fn bank_word(isa: Supported, row: &[Self], at: usize) -> u32;
+    /// What the tile's sums have to start from for a bank row.
+    fn tile_init(isa: Supported, bank_row: &[Self]) -> u32;
+    fn group(isa: Supported, group: &Group<'_>, sums: &mut [u32]);
+    /// Turns sums of a gallery row with the bank rows `first..` into scores (f32 bits).
+    fn finish(isa: Supported, bank: &Matrix<Self>, first: usize, gallery_scale: f32, sums: &mut [u32]);
+    /// Largest magnitude among the values (for codes: the scales) of the rows; not finite when one of them is not.
+    fn max_abs(isa: Supported, m: &Matrix<Self>, rows: Span) -> f32;
+    /// Bound of every |score| between rows of these largest magnitudes.
+    fn score_bound(dim: usize, a: f32, b: f32) -> f64;
+}
+
+/// The raw grid of pairs, if the output has room for it.
+fn raw_grid<T: Element, O>(
+    queries: &Matrix<T>,
+    q: Span,
+    gallery: &Matrix<T>,
+    r: Span,
+    out: &mut [f32],
+    out_stride: usize,
+) -> Option<Grid<T, O>> {
+    const { assert!(size_of::<O>() == size_of::<f32>()) };
+    let fits = q.count > 0
+        && r.count > 0
+        && q.inside(queries.rows())
+        && r.inside(gallery.rows())
+        && queries.dim() == gallery.dim()
+        && out_stride >= r.count
+        && out.len() >= (q.count - 1) * out_stride + r.count;
+    fits.then_some(Grid {
+        queries: queries.row_ptr(q.first),
+        query_stride: queries.stride(),
+        query_count: q.count,
+        rows: gallery.row_ptr(r.first),
+        row_stride: gallery.stride(),
+        row_count: r.count,
+        dim: queries.dim(),
+        out: out.as_mut_ptr().cast(),
+        out_stride,
+    })
+}
+
+#[allow(private_interfaces)]
+impl Dtype for f32 {
+    type Dot = f32;
+
+    fn pair(isa: Supported, a: &[f32], b: &[f32]) -> f32 {
+        let dim = a.len().min(b.len());
+        // SAFETY: `isa` was detected; both slices hold `dim` elements.
+        with_f32_shells!(isa, shell => unsafe { shell::pair(a.as_ptr(), b.as_ptr(), dim) })
+    }
+
+    fn grid(isa: Supported, queries: &Matrix<f32>, q: Span, gallery: &Matrix<f32>, r: Span, out: &mut [f32], out_stride: usize) {
+        let Some(grid) = raw_grid(queries, q, gallery, r, out, out_stride) else { return };
+        // SAFETY: `isa` was detected; `raw_grid` checked the spans against the validated views and the output's length.
+        with_f32_shells!(isa, shell => unsafe { shell::grid(grid) })
+    }
+
+    fn tile_shape(isa: Supported) -> TileShape {
+        with_f32_shells!(isa, shell => TileShape { width: shell::WIDTH, rows: shell::ROWS, codes: NonZeroUsize::MIN })
+    }
+
+    fn copy_words(isa: Supported, row: &[f32], words: &mut [u32]) {
+        // SAFETY: `isa` was detected.
+        with_f32_shells!(isa, shell => unsafe { shell::copy_words(row, words) })
+    }
+
+    fn panel(isa: Supported, job: PanelJob<f32>) -> usize {
+        // SAFETY: `isa` was detected; `pack_panel`, the only caller, checked the memory.
+        with_f32_shells!(isa, shell => unsafe { shell::panel(job) })
+    }
+
+    fn bank_word(_: Supported, row: &[f32], at: usize) -> u32 {
+        row.get(at).map_or(0, |x| x.to_bits())
+    }
+
+    fn tile_init(_: Supported, _: &[f32]) -> u32 {
+        0
+    }
+
+    fn group(isa: Supported, group: &Group<'_>, sums: &mut [u32]) {
+        with_f32_shells!(isa, shell => {
+            let Some(job) = group.job(shell::WIDTH.get(), sums) else { return };
+            // SAFETY: `isa` was detected; `Group::job` checked all lengths.
+            unsafe { shell::group(job) }
+        })
+    }
+
+    fn finish(_: Supported, _: &Matrix<f32>, _: usize, _: f32, _: &mut [u32]) {}
+
+    fn max_abs(isa: Supported, m: &Matrix<f32>, rows: Span) -> f32 {
+        let row_max = |i| match m.row(i) {
+            // SAFETY: `isa` was detected.
+            Some(row) => with_f32_shells!(isa, shell => unsafe { shell::max_abs_bits(row) }),
+            None => 0,
+        };
+        f32::from_bits((rows.first..rows.first + rows.count).map(row_max).max().unwrap_or(0))
+    }
+
+    fn score_bound(dim: usize, a: f32, b: f32) -> f64 {
+        // Twice the sum of the largest possible products covers the roundings of a sum of up to 131,071 terms.
+        2.0 * dim as f64 * f64::from(a) * f64::from(b)
+    }
+}
+
+#[allow(private_interfaces)]
+impl Dtype for i8 {
+    type Dot = i32;
+
+    fn pair(isa: Supported, a: &[i8], b: &[i8]) -> i32 {
+        let dim = a.len().min(b.len());
+        // SAFETY: `isa` was detected; both slices hold `dim` elements.
+        with_i8_shells!(isa, shell => unsafe { shell::pair(a.as_ptr(), b.as_ptr(), dim) })
+    }
+
+    fn grid(isa: Supported, queries: &Matrix<i8>, q: Span, gallery: &Matrix<i8>, r: Span, out: &mut [f32], out_stride: usize) {
+        let Some(grid) = raw_grid(queries, q, gallery, r, out, out_stride) else { return };
+        // SAFETY: `isa` was detected; `raw_grid` checked the spans against the validated views and the output's length.
+        with_i8_shells!(isa, shell => unsafe { shell::grid(grid) });
+        for (i, row) in out.chunks_mut(out_stride).take(q.count).enumerate() {
+            let query_scale = queries.scale(q.first + i);
+            let scales = gallery.scales().and_then(|s| s.get(r.first..));
+            for (j, score) in row.iter_mut().take(r.count).enumerate() {
+                let row_scale = scales.and_then(|s| s.get(j).copied()).unwrap_or(1.0);
+                *score = (score.to_bits() as i32 as f32 * query_scale) * row_scale;
+            }
+        }
+    }
+
+    fn tile_shape(isa: Supported) -> TileShape {
+        with_i8_shells!(isa, shell => TileShape { width: shell::WIDTH, rows: shell::ROWS, codes: shell::LAYOUT.codes() })
+    }
+
+    fn copy_words(isa: Supported, row: &[i8], words: &mut [u32]) {
+        // SAFETY: `isa` was detected.
+        with_i8_shells!(isa, shell => unsafe { shell::copy_words(row, words) })
+    }
+
+    fn panel(isa: Supported, job: PanelJob<i8>) -> usize {
+        // SAFETY: `isa` was detected; `pack_panel`, the only caller, checked the memory.
+        with_i8_shells!(isa, shell => unsafe { shell::panel(job) })
+    }
+
+    fn bank_word(isa: Supported, row: &[i8], at: usize) -> u32 {
+        let code = |i: usize| row.get(at + i).copied().unwrap_or(0);
+        match with_i8_shells!(isa, shell => shell::LAYOUT) {
+            WordLayout::Wide2 => pair_word([code(0), code(1)]),
+            WordLayout::Signed4 | WordLayout::Offset4 => quad_word([code(0), code(1), code(2), code(3)]),
+        }
+    }
+
+    fn tile_init(isa: Supported, bank_row: &[i8]) -> u32 {
+        match with_i8_shells!(isa, shell => shell::LAYOUT) {
+            // The gallery side is 128 too large per code, so each product is 128 * (bank code) too large.
+            WordLayout::Offset4 => bank_row.iter().fold(0i32, |sum, &code| sum.wrapping_sub(128 * i32::from(code))) as u32,
+            WordLayout::Wide2 | WordLayout::Signed4 => 0,
+        }
+    }
+
+    fn group(isa: Supported, group: &Group<'_>, sums: &mut [u32]) {
+        with_i8_shells!(isa, shell => {
+            let Some(job) = group.job(shell::WIDTH.get(), sums) else { return };
+            // SAFETY: `isa` was detected; `Group::job` checked all lengths.
+            unsafe { shell::group(job) }
+        })
+    }
+
+    fn finish(isa: Supported, bank: &Matrix<i8>, first: usize, gallery_scale: f32, sums: &mut [u32]) {
+        let scales = bank.scales().and_then(|s| s.get(first..));
+        // SAFETY: `isa` was detected.
+        with_f32_shells!(isa, shell => unsafe { shell::scale_dots(sums, scales, gallery_scale) })
+    }
+
+    fn max_abs(isa: Supported, m: &Matrix<i8>, rows: Span) -> f32 {
+        match m.scales().and_then(|s| s.get(rows.first..)?.get(..rows.count)) {
+            // SAFETY: `isa` was detected.
+            Some(scales) => f32::from_bits(with_f32_shells!(isa, shell => unsafe { shell::max_abs_bits(scales) })),
+            None => 1.0,
+        }
+    }
+
+    fn score_bound(dim: usize, a: f32, b: f32) -> f64 {
+        2.0 * 16384.0 * dim as f64 * f64::from(a) * f64::from(b)
+    }
+}
+
+/// Packs `steps` words, from word `first_step` on, of the bank rows of a span as one panel of `shape.width` columns.
+fn pack_panel<T: Element>(isa: Supported, shape: TileShape, bank: &Matrix<T>, rows: Span, first_step: usize, panel: &mut [u32]) {
+    let (width, codes) = (shape.width.get(), shape.codes.get());
+    let steps = panel.len() / shape.width;
+    let start = first_step * codes;
+    let whole = (bank.dim().saturating_sub(start) / shape.codes).min(steps);
+    let mut done = 0;
+    if rows.inside(bank.rows()) && rows.count > 0 {
+        done = T::panel(
+            isa,
+            PanelJob {
+                rows: bank.row_ptr(rows.first).wrapping_add(start),
+                row_stride: bank.stride(),
+                count: rows.count,
+                width,
+                steps: whole,
+                panel: panel.as_mut_ptr(),
+            },
+        );
+    }
+    // Steps short of a full vector, and the word that reaches past the rows' end.
+    for column in 0..width {
+        let row = if column < rows.count { bank.row(rows.first + column) } else { None };
+        for (step, words) in panel.chunks_exact_mut(width).enumerate().skip(done) {
+            if let Some(word) = words.get_mut(column) {
+                *word = row.map_or(0, |row| T::bank_word(isa, row, start + step * codes));
+            }
+        }
+    }
+}
+
+/// Bit `i` says whether `scores[i]` is greater than `threshold`, for the first [`STRIP`] scores.
+pub(crate) fn above(isa: Supported, scores: &[f32], threshold: f32) -> u64 {
+    // SAFETY: `isa` was detected; the slice holds what is read.
+    with_f32_shells!(isa, shell => unsafe { shell::above(scores.as_ptr(), scores.len(), threshold) })
+}
+
+/// `scores[i] -= bias[i]`.
+pub(crate) fn subtract(isa: Supported, scores: &mut [f32], bias: &[f32]) {
+    // SAFETY: `isa` was detected.
+    with_f32_shells!(isa, shell => unsafe { shell::subtract(scores, bias) })
+}
+
+/// Largest magnitude as bits; not less than `f32::INFINITY`'s when a value is not finite.
+pub(crate) fn max_abs_bits(isa: Supported, values: &[f32]) -> u32 {
+    // SAFETY: `isa` was detected.
+    with_f32_shells!(isa, shell => unsafe { shell::max_abs_bits(values) })
+}
+
+/// How many scores are greater than `value`.
+pub(crate) fn count_above(isa: Supported, scores: &[f32], value: f32) -> usize {
+    // SAFETY: `isa` was detected.
+    with_f32_shells!(isa, shell => unsafe { shell::count_above(scores, value) })
+}
+
+/// Least and greatest order-preserving integer of scores without NaN.
+pub(crate) fn min_max(isa: Supported, scores: &[f32]) -> (i32, i32) {
+    // SAFETY: `isa` was detected.
+    with_f32_shells!(isa, shell => unsafe { shell::min_max(scores) })
+}
+
+/// Dots of a row with the rows `ids` of a matrix, each one fused chain in index order as in the tiles; ids outside are ignored.
+pub(crate) fn chains(isa: Supported, row: &[f32], m: &Matrix<f32>, ids: &[u32], sums: &mut [f32]) {
+    if row.len() != m.dim() || ids.iter().any(|&id| id as usize >= m.rows()) {
+        return;
+    }
+    let job = ChainJob { row: row.as_ptr(), dim: m.dim(), rows: m.row_ptr(0), row_stride: m.stride(), ids };
+    // SAFETY: `isa` was detected; the row has the matrix' dim and the ids are rows of it.
+    with_f32_shells!(isa, shell => unsafe { shell::chains(job, sums) })
+}
+
+/// `|row - scale * codes|^2` in f64.
+pub(crate) fn squared_residual(isa: Supported, row: &[f32], codes: &[i8], scale: f32) -> f64 {
+    // SAFETY: `isa` was detected.
+    with_f32_shells!(isa, shell => unsafe { shell::squared_residual(row, codes, scale) })
+}
+
+/// Orthonormal Walsh-Hadamard transform of a power of two of elements; returns the roundings an element goes through.
+pub(crate) fn hadamard(isa: Supported, row: &mut [f32]) -> f64 {
+    // SAFETY: `isa` was detected.
+    with_f32_shells!(isa, shell => unsafe { shell::hadamard(row) })
+}
+
+/// Sum of squares in f64.
+pub(crate) fn sum_of_squares(isa: Supported, row: &[f32]) -> f64 {
+    // SAFETY: `isa` was detected.
+    with_f32_shells!(isa, shell => unsafe { shell::sum_of_squares(row) })
+}
+
+/// `dst = src * factor`, rounded once.
+pub(crate) fn scale_row(isa: Supported, src: &[f32], dst: &mut [f32], factor: f64) {
+    // SAFETY: `isa` was detected.
+    with_f32_shells!(isa, shell => unsafe { shell::scale_row(src, dst, factor) })
+}
+
+/// `dst *= factor`, rounded once.
+pub(crate) fn scale_row_in_place(isa: Supported, dst: &mut [f32], factor: f64) {
+    // SAFETY: `isa` was detected.
+    with_f32_shells!(isa, shell => unsafe { shell::scale_row_in_place(dst, factor) })
+}
+
+/// Codes of a row for its scale.
+pub(crate) fn quantize_row(isa: Supported, src: &[f32], dst: &mut [i8], scale: f32) {
+    // SAFETY: `isa` was detected.
+    with_f32_shells!(isa, shell => unsafe { shell::quantize_row(src, dst, scale) })
+}

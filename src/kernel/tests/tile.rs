@@ -1,0 +1,286 @@
+//! The bank pass: every tile shape, depth, stride and scratch size gives the bits of one chain per pair.
+
+use super::super::{Span, tile_pass};
+use super::oracle::*;
+use crate::MAX_DIM;
+use crate::cpu::Supported;
+use crate::matrix::{Element, Matrix};
+use std::format;
+use std::vec;
+use std::vec::Vec;
+
+/// Enough for every plan at full speed.
+const FULL: usize = 1 << 20;
+
+/// The scores of a range of gallery rows with all bank rows, as the sink gets them; each pair exactly once, bank rows ascending.
+fn pass<T: Element>(isa: Supported, gallery: &Matrix<T>, rows: Span, bank: &Matrix<T>, scratch: &mut [u8]) -> Vec<f32> {
+    let mut scores = vec![f32::NAN; rows.count * bank.rows()];
+    let mut seen = vec![0; rows.count];
+    let done = tile_pass(isa, gallery, rows, bank, scratch, |row, first, part| {
+        assert_eq!(seen[row], first, "bank rows of gallery row {row} out of order");
+        seen[row] += part.len();
+        scores[row * bank.rows() + first..][..part.len()].copy_from_slice(part);
+    });
+    assert!(done.is_some(), "scratch of {} bytes refused", scratch.len());
+    assert!(seen.iter().all(|&n| n == bank.rows()), "bank rows missed: {seen:?}");
+    scores
+}
+
+/// Rows of an element type, and what a pair of them has to give.
+trait Sample: Element {
+    type Answer;
+    const GAP: Self;
+    fn random(random: &mut Random) -> Self;
+    fn answer(gallery: &[Self], bank: &[Self]) -> Self::Answer;
+    fn check(isa: Supported, answer: &Self::Answer, got: f32, what: impl FnOnce() -> std::string::String);
+}
+
+impl Sample for f32 {
+    type Answer = Expected;
+    const GAP: f32 = f32::NAN;
+    fn random(random: &mut Random) -> f32 {
+        random.wide_float()
+    }
+    fn answer(gallery: &[f32], bank: &[f32]) -> Expected {
+        Expected::chain(gallery, bank)
+    }
+    fn check(isa: Supported, answer: &Expected, got: f32, what: impl FnOnce() -> std::string::String) {
+        answer.check(isa, got, what);
+    }
+}
+
+impl Sample for i8 {
+    type Answer = f32;
+    const GAP: i8 = 77;
+    fn random(random: &mut Random) -> i8 {
+        if random.below(4) == 0 { -128 } else { random.code() }
+    }
+    fn answer(gallery: &[i8], bank: &[i8]) -> f32 {
+        dot_i64(gallery, bank) as f32
+    }
+    fn check(isa: Supported, answer: &f32, got: f32, what: impl FnOnce() -> std::string::String) {
+        assert_eq!(got.to_bits(), answer.to_bits(), "{:?} {}", isa.get(), what());
+    }
+}
+
+/// A gallery and a bank with gaps between their rows, and the answers to all pairs.
+struct Problem<T: Sample> {
+    gallery: Vec<T>,
+    bank: Vec<T>,
+    dim: usize,
+    strides: (usize, usize),
+    bank_rows: usize,
+    answers: Vec<T::Answer>,
+}
+
+impl<T: Sample> Problem<T> {
+    fn new(seed: u64, gallery_rows: usize, bank_rows: usize, dim: usize, strides: (usize, usize)) -> Problem<T> {
+        let mut random = Random(seed);
+        let mut rows = |n: usize| (0..n).map(|_| (0..dim).map(|_| T::random(&mut random)).collect()).collect::<Vec<Vec<T>>>();
+        let (gallery, bank) = (rows(gallery_rows), rows(bank_rows));
+        let answers = gallery.iter().flat_map(|g| bank.iter().map(|b| T::answer(g, b))).collect();
+        let (gallery, bank) = (strided(&gallery, strides.0, T::GAP), strided(&bank, strides.1, T::GAP));
+        Problem { gallery, bank, dim, strides, bank_rows, answers }
+    }
+
+    /// Checks `count` gallery rows from `first` on against the first `bank_rows` rows of the bank.
+    fn check(&self, isa: Supported, first: usize, count: usize, bank_rows: usize, scratch: &mut [u8]) {
+        let gallery = Matrix::with_stride(&self.gallery, first + count, self.dim, self.strides.0).unwrap();
+        let bank = Matrix::with_stride(&self.bank, bank_rows, self.dim, self.strides.1).unwrap();
+        let len = scratch.len();
+        let scores = pass(isa, &gallery, Span::new(first, count), &bank, scratch);
+        for (i, row) in scores.chunks(bank_rows).enumerate() {
+            for (j, score) in row.iter().enumerate() {
+                T::check(isa, &self.answers[(first + i) * self.bank_rows + j], *score, || {
+                    format!("dim {} strides {:?}, {count} x {bank_rows}, scratch {len}: pair {i}, {j}", self.dim, self.strides)
+                });
+            }
+        }
+    }
+}
+
+fn every_shape<T: Sample>() {
+    let mut scratch = vec![0xA5u8; FULL];
+    for dim in (1..=70usize).chain(127..=130).chain(511..=514).chain([1024, 1040]) {
+        let strides = [(dim, dim), (dim + 1, dim.next_power_of_two()), (dim.next_power_of_two(), dim + 3)][dim % 3];
+        let problem = Problem::<T>::new(dim as u64, 40, 100, dim, strides);
+        let dense = dim <= 70;
+        for isa in isas() {
+            for count in 1..=40 {
+                for bank_rows in [1, 17, 100].into_iter().take(if dense { 3 } else { 2 }) {
+                    problem.check(isa, 40 - count, count, bank_rows, &mut scratch);
+                }
+            }
+            for bank_rows in (1..=100).step_by(if dense { 1 } else { 9 }) {
+                for count in [1, 5, 13] {
+                    problem.check(isa, bank_rows % 27, count, bank_rows, &mut scratch);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_tile_shape_gives_the_chain_of_each_pair() {
+    every_shape::<f32>();
+}
+
+#[test]
+fn every_tile_shape_of_codes_is_exact() {
+    every_shape::<i8>();
+}
+
+/// More than 512 bank rows make several blocks; the sums of one must not leak into the next.
+fn several_blocks<T: Sample>() {
+    let mut scratch = vec![0xA5u8; FULL];
+    for dim in [1, 3, 33, 64, 515] {
+        let problem = Problem::<T>::new(dim as u64, 31, 1100, dim, (dim, dim + 5));
+        for isa in isas() {
+            for bank_rows in [511, 512, 513, 600, 1024, 1025, 1100] {
+                for count in [1, 15, 31] {
+                    problem.check(isa, 31 - count, count, bank_rows, &mut scratch);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_bank_of_several_blocks_gives_the_same_bits() {
+    several_blocks::<f32>();
+    several_blocks::<i8>();
+}
+
+/// Depths beyond what one run of the tile, or one packed block, takes; more gallery rows than one chunk of a split depth.
+fn long_rows<T: Sample>() {
+    let shapes = [(4097, 17, 37), (5000, 140, 35), (8192, 5, 70), (65_537, 3, 5), (MAX_DIM, 2, 3)];
+    for (dim, gallery_rows, bank_rows) in shapes {
+        let problem = Problem::<T>::new(dim as u64, gallery_rows, bank_rows, dim, (dim, dim + 3));
+        for isa in isas() {
+            for bytes in [FULL, 100_000, 50_001] {
+                problem.check(isa, 0, gallery_rows, bank_rows, &mut vec![0xA5u8; bytes]);
+            }
+        }
+    }
+}
+
+#[test]
+fn long_rows_give_the_same_bits() {
+    long_rows::<f32>();
+    long_rows::<i8>();
+}
+
+/// Whatever the scratch, down to the documented minimum, at any alignment.
+fn every_scratch<T: Sample>() {
+    const SIZES: [usize; 16] = [
+        4096, 4097, 4099, 5000, 6143, 8192, 12_345, 20_000, 33_333, 50_001, 100_000, 200_003, 300_001, 400_000, 655_360, 1_048_573,
+    ];
+    let mut memory = Aligned::new(FULL + 64, 0xA5u8);
+    for (dim, gallery_rows, bank_rows) in [(1, 9, 600), (7, 33, 70), (64, 29, 130), (515, 17, 65), (1040, 7, 40), (4097, 15, 33)] {
+        let problem = Problem::<T>::new(dim as u64, gallery_rows, bank_rows, dim, (dim + 1, dim));
+        for isa in isas() {
+            for (i, bytes) in SIZES.into_iter().enumerate() {
+                for offset in [0, 1 + i, 63 - i] {
+                    problem.check(isa, 0, gallery_rows, bank_rows, &mut memory.from(offset)[..bytes]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_scratch_size_gives_the_same_bits() {
+    every_scratch::<f32>();
+}
+
+#[test]
+fn every_scratch_size_is_exact_for_codes() {
+    every_scratch::<i8>();
+}
+
+#[test]
+fn the_least_scratch_works_at_every_alignment() {
+    let mut memory = Aligned::new(4096 + 64, 0xA5u8);
+    let (floats, codes) = (Problem::<f32>::new(8, 3, 40, 131, (131, 131)), Problem::<i8>::new(9, 3, 40, 131, (131, 131)));
+    for isa in isas() {
+        for offset in 0..64 {
+            floats.check(isa, 0, 3, 40, &mut memory.from(offset)[..4096]);
+            codes.check(isa, 0, 3, 40, &mut memory.from(offset)[..4096]);
+        }
+    }
+}
+
+/// Below the documented minimum a pass either does all of its work or refuses before the first score.
+#[test]
+fn too_small_a_scratch_is_refused_before_the_first_score() {
+    let problem = Problem::<f32>::new(10, 2, 3, 9, (9, 9));
+    let gallery = Matrix::new(&problem.gallery, 2, 9).unwrap();
+    let bank = Matrix::new(&problem.bank, 3, 9).unwrap();
+    let mut memory = Aligned::new(4096, 0u8);
+    for isa in isas() {
+        let mut accepted = false;
+        for bytes in 0..4096 {
+            let mut called = false;
+            let done =
+                tile_pass(isa, &gallery, Span::new(0, 2), &bank, &mut memory.from(0)[..bytes], |_, _, _| called = true).is_some();
+            assert_eq!(done, called, "{:?} scratch {bytes}", isa.get());
+            assert!(done || !accepted, "{:?}: {bytes} bytes refused, fewer accepted", isa.get());
+            accepted = done;
+            if done && bytes % 61 == 0 {
+                problem.check(isa, 0, 2, 3, &mut memory.from(0)[..bytes]);
+            }
+        }
+        let without = tile_pass(isa, &gallery, Span::new(0, 2), &bank, &mut [], |_, _, _| ());
+        assert!(accepted && without.is_none(), "{:?}", isa.get());
+    }
+}
+
+#[test]
+fn an_empty_side_gives_no_scores() {
+    let rows = [1f32; 8];
+    let (m, empty) = (Matrix::new(&rows, 2, 4).unwrap(), Matrix::new(&rows, 0, 4).unwrap());
+    let scratch = &mut [0u8; 4096];
+    for isa in isas() {
+        let no_bank = tile_pass(isa, &m, Span::new(0, 2), &empty, scratch, |_, _, s| assert!(s.is_empty()));
+        let no_row = tile_pass(isa, &m, Span::new(2, 0), &m, scratch, |_, _, _| panic!("no gallery row, no scores"));
+        assert_eq!((no_bank, no_row), (Some(()), Some(())));
+    }
+}
+
+/// Scales of both sides, and the sign of a sum at the largest dim.
+#[test]
+fn scores_of_codes_round_after_the_scale_of_the_bank_row_and_of_the_gallery_row() {
+    let mut random = Random(6);
+    let (gallery_rows, bank_rows, dim) = (15, 600, 70);
+    let codes: Vec<i8> = (0..(gallery_rows + bank_rows) * dim).map(|_| random.code()).collect();
+    let scales: Vec<f32> = (0..gallery_rows + bank_rows).map(|_| random.wide_float()).collect();
+    let (g, b) = codes.split_at(gallery_rows * dim);
+    let gallery = Matrix::new(g, gallery_rows, dim).unwrap().with_scale(&scales).unwrap();
+    let bank = Matrix::new(b, bank_rows, dim).unwrap().with_scale(&scales[gallery_rows..]).unwrap();
+    for isa in isas() {
+        let scores = pass(isa, &gallery, Span::new(2, gallery_rows - 2), &bank, &mut vec![0; FULL]);
+        for (i, row) in scores.chunks(bank_rows).enumerate() {
+            for (j, score) in row.iter().enumerate() {
+                let dot = dot_i64(gallery.row(2 + i).unwrap(), bank.row(j).unwrap()) as f32;
+                let expected = (dot * scales[gallery_rows + j]) * scales[2 + i];
+                assert_eq!(score.to_bits(), expected.to_bits(), "{:?} {i} {j}", isa.get());
+            }
+        }
+    }
+}
+
+#[test]
+fn codes_are_exact_at_the_largest_dim() {
+    let low = vec![-128i8; MAX_DIM];
+    let alternating: Vec<i8> = (0..MAX_DIM).map(|i| if i % 2 == 0 { -128 } else { 127 }).collect();
+    let rows = [low.clone(), alternating].concat();
+    let m = Matrix::new(&rows, 2, MAX_DIM).unwrap();
+    let (a, b) = (&rows[..MAX_DIM], &rows[MAX_DIM..]);
+    let expected = [dot_i64(a, a) as f32, dot_i64(a, b) as f32, dot_i64(a, b) as f32, dot_i64(b, b) as f32];
+    assert_eq!(dot_i64(a, a), 2_147_467_264);
+    for isa in isas() {
+        for bytes in [4096, 60_000, FULL] {
+            assert_eq!(pass(isa, &m, Span::new(0, 2), &m, &mut vec![0; bytes]), expected, "{:?} scratch {bytes}", isa.get());
+        }
+    }
+}

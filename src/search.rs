@@ -1,0 +1,201 @@
+//! Serving: the k best rows by score minus bias, merging hits of shards, reranking hits of another engine.
+#![forbid(unsafe_code)]
+
+use crate::cpu::{self, Supported};
+use crate::dot::{ensure_finite, row_span};
+use crate::kernel::{self, STRIP, Span};
+use crate::matrix::{Element, Matrix};
+use crate::status::{Result, Status, ensure};
+use crate::topk::{Hit, merge_batch, sort_batch};
+use core::cmp::Ordering;
+use core::ops::Range;
+
+/// Queries that pass over a block of rows together.
+const QUERY_BLOCK: usize = 16;
+
+/// Recommended bytes of scratch of [`search`]: at most 4,096 + 64. With less, down to none, queries go one by one over a block of
+/// rows: the same hits, slower for more than one query.
+pub fn search_scratch(queries: usize, k: usize, dim: usize) -> usize {
+    let _ = (k, dim); // the scores of a block of queries are all that is kept, whatever k and dim
+    if queries > 1 { queries.min(QUERY_BLOCK) * STRIP * 4 + 64 } else { 0 }
+}
+
+/// The `k` rows of a range with the largest `<query, row> - bias[row]` for each query, best first.
+///
+/// `bias`: one f32 per gallery row, or `None` for plain scores. `allow`: one bit per gallery row (bit `r % 64` of word `r / 64`), or
+/// `None` for all rows; a filter, or the tombstones of removed rows. Hits of query `q` start at `hits[q * k]`; `found[q]` is how many
+/// there are: min(k, allowed rows of the range with a finite score); what lies past them is not touched.
+///
+/// O(queries * rows * dim). Memory: `scratch` of [`search_scratch`] bytes or less, and 1 KiB of stack.
+///
+/// # Errors
+/// `Dim`, `K` (k = 0), `Overflow`, `Range`, `Capacity` (`bias`, `allow`, `hits`, `found`), `Value` (NaN or infinity in queries or
+/// the range's biases). The gallery's values are not checked: a row whose score is not finite is no hit.
+#[allow(clippy::too_many_arguments)] // the C signature, argument for argument
+pub fn search<T: Element>(
+    queries: &Matrix<T>,
+    gallery: &Matrix<T>,
+    bias: Option<&[f32]>,
+    allow: Option<&[u64]>,
+    k: usize,
+    rows: Range<usize>,
+    scratch: &mut [u8],
+    hits: &mut [Hit],
+    found: &mut [u32],
+) -> Result<()> {
+    let isa = cpu::active();
+    let span = check_search(isa, queries, gallery, bias, allow, k, &rows, hits, found)?;
+
+    let found = found.get_mut(..queries.rows()).unwrap_or_default();
+    found.fill(0);
+    let mut own = [0f32; STRIP];
+    let scores = kernel::f32_part(scratch);
+    let scores = if scores.len() < STRIP { &mut own } else { scores };
+    let query_block = (scores.len() / STRIP).min(QUERY_BLOCK);
+
+    for Strip { rows: block, allowed } in search_strips(span, allow) {
+        let bias = bias.and_then(|b| b.get(block.first..)?.get(..block.count));
+        let mut q = 0;
+        while q < queries.rows() {
+            let group = Span::new(q, query_block.min(queries.rows() - q));
+            T::grid(isa, queries, group, gallery, block, scores, STRIP);
+            let outputs = hits.get_mut(q.wrapping_mul(k)..).unwrap_or_default().chunks_exact_mut(k);
+            let counts = found.get_mut(q..).unwrap_or_default();
+            for ((strip, best), count) in scores.chunks_exact_mut(STRIP).take(group.count).zip(outputs).zip(counts) {
+                let strip = strip.get_mut(..block.count).unwrap_or_default();
+                if let Some(bias) = bias {
+                    kernel::subtract(isa, strip, bias);
+                }
+                add_scores(isa, best, count, strip, block.first, allowed);
+            }
+            q += group.count;
+        }
+    }
+    Ok(())
+}
+
+/// The checks of a search, in the documented order.
+#[allow(clippy::too_many_arguments)] // those of the search
+pub(crate) fn check_search<T: Element>(
+    isa: Supported,
+    queries: &Matrix<T>,
+    gallery: &Matrix<T>,
+    bias: Option<&[f32]>,
+    allow: Option<&[u64]>,
+    k: usize,
+    rows: &Range<usize>,
+    hits: &[Hit],
+    found: &[u32],
+) -> Result<Span> {
+    ensure(queries.dim() == gallery.dim(), Status::Dim, "gallery")?;
+    ensure(k > 0, Status::K, "k")?;
+    let total = queries.rows().checked_mul(k);
+    ensure(total.is_some(), Status::Overflow, "k")?;
+    let span = row_span(rows, gallery.rows())?;
+    ensure(bias.is_none_or(|b| b.len() >= gallery.rows()), Status::Capacity, "bias")?;
+    ensure(allow.is_none_or(|a| a.len() >= gallery.rows().div_ceil(64)), Status::Capacity, "allow")?;
+    ensure(total.is_some_and(|total| hits.len() >= total), Status::Capacity, "hits")?;
+    ensure(found.len() >= queries.rows(), Status::Capacity, "found")?;
+    ensure_finite(isa, queries, Span::new(0, queries.rows()), "queries")?;
+    let biases = bias.and_then(|b| b.get(rows.clone())).unwrap_or(&[]);
+    ensure(kernel::max_abs_bits(isa, biases) < f32::INFINITY.to_bits(), Status::Value, "bias")?;
+    Ok(span)
+}
+
+/// Gallery rows that share a word of the allow bitmap.
+pub(crate) struct Strip {
+    pub rows: Span,
+    /// Bit `i` allows row `rows.first + i`.
+    pub allowed: u64,
+}
+
+/// The strips of a range that hold an allowed row. They start at multiples of the strip, so that one word of the bitmap covers one.
+pub(crate) fn search_strips(span: Span, allow: Option<&[u64]>) -> impl Iterator<Item = Strip> {
+    let end = span.first + span.count;
+    let mut first = span.first;
+    core::iter::from_fn(move || {
+        (first < end).then(|| {
+            let rows = Span::new(first, (STRIP - first % STRIP).min(end - first));
+            first += rows.count;
+            let allowed = allow.map_or(u64::MAX, |a| a.get(rows.first / STRIP).copied().unwrap_or(0) >> (rows.first % STRIP));
+            Strip { rows, allowed }
+        })
+    })
+    .filter(|strip| strip.allowed != 0)
+}
+
+/// Adds the allowed scores of the rows `first..` to a query's hits. Rows ascend from call to call, so of equal scores the one that
+/// is held already has the lower id, and only a greater score beats the threshold.
+fn add_scores(isa: Supported, best: &mut [Hit], count: &mut u32, scores: &[f32], first: usize, allowed: u64) {
+    let held = *count as usize;
+    let threshold = if held == best.len() { best.last().map_or(f32::INFINITY, |hit| hit.score) } else { f32::NEG_INFINITY };
+    let mut mask = kernel::above(isa, scores, threshold) & allowed;
+    if mask == 0 {
+        return;
+    }
+    let mut batch = [Hit { score: 0.0, id: 0 }; STRIP];
+    let mut len = 0;
+    while mask != 0 {
+        let at = mask.trailing_zeros() as usize;
+        mask &= mask - 1;
+        if let (Some(&score), Some(slot)) = (scores.get(at), batch.get_mut(len))
+            && score < f32::INFINITY
+        {
+            // One zero: -0 becomes +0, so that equal scores have equal bits.
+            *slot = Hit { score: score + 0.0, id: (first + at) as u32 };
+            len += 1;
+        }
+    }
+    let batch = batch.get_mut(..len).unwrap_or_default();
+    sort_batch(batch);
+    *count = merge_batch(best, held, batch) as u32;
+}
+
+/// Merges `b` into `a`: the `k` best of both in the order of hits. `a` holds `a_len` hits and has room for `k`; ids of shards have
+/// been made absolute by the caller and are disjoint. O(k + b). Associative and commutative: any order of merging gives the same.
+///
+/// # Errors
+/// `K` (k = 0), `Capacity` (`a` shorter than k), `Range` (`a_len` above k), `Value` (a list is not in hit order, or holds NaN).
+pub fn merge_hits(a: &mut [Hit], a_len: &mut u32, b: &[Hit], k: usize) -> Result<()> {
+    ensure(k > 0, Status::K, "k")?;
+    ensure(*a_len as usize <= k, Status::Range, "a_len")?;
+    ensure(a.len() >= k, Status::Capacity, "a")?;
+    let best = a.get_mut(..k).unwrap_or_default();
+    ensure(in_order(best.get(..*a_len as usize).unwrap_or_default()), Status::Value, "a")?;
+    ensure(in_order(b), Status::Value, "b")?;
+    *a_len = merge_batch(best, *a_len as usize, b) as u32;
+    Ok(())
+}
+
+fn in_order(hits: &[Hit]) -> bool {
+    hits.iter().all(|hit| hit.score.is_finite()) && hits.is_sorted_by(|a, b| a.order(b) != Ordering::Greater)
+}
+
+/// Debiases hits of another engine: the `k` best of `candidates` by `score - bias[id]`, best first, to `hits`; `found` is how many.
+///
+/// Candidates are in any order; their scores are raw similarities; duplicates stay. A candidate whose debiased score is not finite
+/// is no hit. O(len * k) at worst, O(len) for candidates that mostly do not rank.
+///
+/// # Errors
+/// `K` (k = 0), `Range` (an id outside of `bias`), `Capacity` (`hits` shorter than min(k, candidates)), `Value` (NaN or infinity in
+/// a candidate's score or its bias).
+pub fn rerank(candidates: &[Hit], bias: &[f32], k: usize, hits: &mut [Hit], found: &mut u32) -> Result<()> {
+    ensure(k > 0, Status::K, "k")?;
+    ensure(candidates.iter().all(|hit| (hit.id as usize) < bias.len()), Status::Range, "candidates")?;
+    let room = k.min(candidates.len());
+    ensure(hits.len() >= room, Status::Capacity, "hits")?;
+    ensure(candidates.iter().all(|hit| hit.score.is_finite()), Status::Value, "candidates")?;
+    let bias_of = |hit: &Hit| bias.get(hit.id as usize).copied().unwrap_or(0.0);
+    ensure(candidates.iter().all(|hit| bias_of(hit).is_finite()), Status::Value, "bias")?;
+
+    let best = hits.get_mut(..room).unwrap_or_default();
+    let mut count = 0;
+    for candidate in candidates {
+        let hit = Hit { score: candidate.score - bias_of(candidate) + 0.0, id: candidate.id };
+        if hit.score.is_finite() {
+            count = merge_batch(best, count, &[hit]);
+        }
+    }
+    *found = count as u32;
+    Ok(())
+}

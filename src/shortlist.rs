@@ -1,0 +1,196 @@
+//! Short lists: the k best of a stream of scores for k too large to insert one by one.
+//!
+//! Each row has a buffer with room for more than k. Scores above the row's *cut* are appended in any order; when the buffer is
+//! full, a bisection over the values finds one that at least k of them reach, all below it (less a margin) are dropped, and it
+//! becomes the cut. An append costs a few cycles, and a compaction of the buffer is paid for by the appends that filled it.
+#![forbid(unsafe_code)]
+
+use crate::cpu::Supported;
+use crate::kernel::{self, STRIP};
+use crate::topk::bits;
+use core::num::NonZeroUsize;
+
+/// The short list of one row.
+pub(crate) struct Shortlist<'a> {
+    pub scores: &'a mut [f32],
+    pub len: &'a mut u32,
+    /// Scores not above it are out.
+    pub cut: &'a mut f32,
+}
+
+/// Scores that a list for `k` holds at most.
+pub(crate) fn capacity(k: usize) -> usize {
+    k.saturating_mul(2).max(k.saturating_add(2 * STRIP))
+}
+
+/// The short lists of a chunk of rows, in the caller's scratch.
+pub(crate) struct Lists<'a> {
+    lens: &'a mut [u32],
+    cuts: &'a mut [f32],
+    scores: &'a mut [f32],
+    capacity: NonZeroUsize,
+}
+
+impl<'a> Lists<'a> {
+    /// Lists that a scratch of that many bytes has room for.
+    pub(crate) fn rows_in(bytes: usize, k: usize) -> usize {
+        (bytes / 4).saturating_sub(2) / NonZeroUsize::MIN.saturating_add(capacity(k).saturating_add(1))
+    }
+
+    /// As many lists for `k` as [`rows_in`](Self::rows_in) says.
+    pub(crate) fn new(scratch: &'a mut [u8], k: usize) -> Option<Lists<'a>> {
+        let rows = Self::rows_in(scratch.len(), k);
+        let words = kernel::u32_part(scratch);
+        let (lens, words) = words.split_at_mut_checked(rows)?;
+        let (cuts, scores) = kernel::as_f32_mut(words).split_at_mut_checked(rows)?;
+        Some(Lists { lens, cuts, scores, capacity: NonZeroUsize::new(capacity(k))? })
+    }
+
+    /// The list of row `i`.
+    pub(crate) fn row(&mut self, i: usize) -> Option<Shortlist<'_>> {
+        let scores = self.scores.get_mut(i.wrapping_mul(self.capacity.get())..)?.get_mut(..self.capacity.get())?;
+        Some(Shortlist { scores, len: self.lens.get_mut(i)?, cut: self.cuts.get_mut(i)? })
+    }
+}
+
+impl Shortlist<'_> {
+    /// Starts over with the best so far: sorted, `-inf` where fewer than k were seen.
+    pub(crate) fn begin(&mut self, seed: &[f32]) {
+        let seen = seed.iter().take_while(|x| **x > f32::NEG_INFINITY).count();
+        *self.len = seen as u32;
+        *self.cut = seed.last().copied().unwrap_or(f32::NEG_INFINITY);
+        for (slot, x) in self.scores.iter_mut().zip(seed) {
+            *slot = *x;
+        }
+    }
+
+    /// Adds scores (NaN and infinities are left out).
+    pub(crate) fn add(&mut self, isa: Supported, scores: &[f32], k: usize) {
+        for strip in scores.chunks(STRIP) {
+            let mut mask = kernel::above(isa, strip, *self.cut);
+            if mask == 0 {
+                continue;
+            }
+            if self.scores.len() - (*self.len as usize).min(self.scores.len()) < STRIP {
+                self.compact(isa, k);
+                mask = kernel::above(isa, strip, *self.cut);
+            }
+            let free = self.scores.get_mut(*self.len as usize..).unwrap_or_default();
+            let mut added = 0;
+            for (slot, score) in free.iter_mut().zip(bits(mask).filter_map(|at| strip.get(at))) {
+                // One zero: -0 becomes +0, so that equal similarities have equal bits.
+                *slot = score + 0.0;
+                added += u32::from(*score < f32::INFINITY);
+            }
+            if added != mask.count_ones() {
+                // An overflow: rare enough to do it again slowly.
+                added = 0;
+                for score in bits(mask).filter_map(|at| strip.get(at)).filter(|&&score| score < f32::INFINITY) {
+                    if let Some(slot) = free.get_mut(added as usize) {
+                        *slot = score + 0.0;
+                        added += 1;
+                    }
+                }
+            }
+            *self.len += added;
+        }
+    }
+
+    /// Keeps k scores, or a few more, among them the k largest; raises the cut.
+    fn compact(&mut self, isa: Supported, k: usize) {
+        let Some(held) = self.scores.get_mut(..*self.len as usize) else { return };
+        if held.len() <= k {
+            return;
+        }
+        let reached = reached_by(isa, held, k, (held.len() - k) / 8);
+        // Equal scores that reach it may be more than there is room for; of those only as many as complete k are kept.
+        let above = kernel::count_above(isa, held, reached);
+        let mut equal = k.saturating_sub(above);
+        let mut kept = 0;
+        for i in 0..held.len() {
+            let Some(&score) = held.get(i) else { break };
+            let keep = score > reached || (score == reached && equal > 0);
+            equal -= usize::from(score == reached && equal > 0);
+            if let Some(slot) = held.get_mut(kept) {
+                *slot = score;
+            }
+            kept += usize::from(keep);
+        }
+        *self.len = kept as u32;
+        *self.cut = reached;
+    }
+
+    /// The k largest, best first, padded with -inf.
+    pub(crate) fn finish(&mut self, isa: Supported, k: usize) -> &[f32] {
+        self.compact(isa, k);
+        let len = *self.len as usize;
+        sort_descending(self.scores.get_mut(..len).unwrap_or_default());
+        if let Some(rest) = self.scores.get_mut(len..) {
+            rest.fill(f32::NEG_INFINITY);
+        }
+        self.scores.get(..k).unwrap_or_default()
+    }
+}
+
+/// A value that at least `k` of the scores reach, and at most `k + slack` exceed or (when equal ones are many) none larger is
+/// reached by `k`. Bisection over the bit patterns, whose order is that of the values.
+pub(crate) fn reached_by(isa: Supported, scores: &[f32], k: usize, slack: usize) -> f32 {
+    // Keys: `low` is reached by k scores, `high` is not.
+    let (mut low, most) = kernel::min_max(isa, scores);
+    let mut high = most.saturating_add(1);
+    while high.wrapping_sub(low) as u32 > 1 {
+        let middle = low.wrapping_add((high.wrapping_sub(low) as u32 / 2) as i32);
+        let value = from_key(middle);
+        let count = kernel::count_above(isa, scores, from_key(middle.wrapping_sub(1)));
+        if count >= k {
+            low = middle;
+            if count <= k + slack {
+                return value;
+            }
+        } else {
+            high = middle;
+        }
+    }
+    from_key(low)
+}
+
+/// The float of an order-preserving integer (`key` of the kernel).
+fn from_key(key: i32) -> f32 {
+    f32::from_bits((key ^ ((key >> 31) as u32 >> 1) as i32) as u32)
+}
+
+/// Sorts, best first, without memory: a heap with the least score at its root, taken off from the back.
+fn sort_descending(scores: &mut [f32]) {
+    for root in (0..scores.len() / 2).rev() {
+        sift_down(scores, root);
+    }
+    for end in (1..scores.len()).rev() {
+        let Some((last, heap)) = scores.get_mut(..=end).and_then(<[f32]>::split_last_mut) else { return };
+        if let Some(root) = heap.first_mut() {
+            core::mem::swap(root, last);
+        }
+        sift_down(heap, 0);
+    }
+}
+
+fn sift_down(heap: &mut [f32], mut root: usize) {
+    let Some(&item) = heap.get(root) else { return };
+    loop {
+        let child = 2 * root + 1;
+        let Some(&left) = heap.get(child) else { break };
+        let (child, least) = match heap.get(child + 1) {
+            Some(&right) if right < left => (child + 1, right),
+            _ => (child, left),
+        };
+        if least >= item {
+            break;
+        }
+        if let Some(slot) = heap.get_mut(root) {
+            *slot = least;
+        }
+        root = child;
+    }
+    if let Some(slot) = heap.get_mut(root) {
+        *slot = item;
+    }
+}

@@ -1,0 +1,106 @@
+//! AVX-512 VNNI: four int8 products a lane and instruction.
+//!
+//! `vpdpbusd` multiplies unsigned by signed codes, so one side carries an offset of 128 that is taken off the sum. The sums wrap;
+//! only the true sum has to fit, and it does up to [`MAX_DIM`](crate::MAX_DIM).
+
+use super::avx512::transpose;
+use super::{DepthI8, TileLanes, Transpose};
+use core::arch::x86_64::*;
+
+pub(crate) struct Avx512Vnni;
+
+/// Signed codes to unsigned ones, 128 larger.
+#[inline(always)]
+unsafe fn offset(codes: __m512i) -> __m512i {
+    // SAFETY: AVX-512 is the contract of the trait.
+    unsafe { _mm512_xor_si512(codes, _mm512_set1_epi8(-128)) }
+}
+
+impl DepthI8 for Avx512Vnni {
+    const CODES: usize = 64;
+    const ROW_OFFSET: i32 = 128;
+    type Query = __m512i;
+    type Row = __m512i;
+    type Acc = __m512i;
+    #[inline(always)]
+    unsafe fn zero() -> __m512i {
+        // SAFETY: AVX-512 is the contract of the trait.
+        unsafe { _mm512_setzero_si512() }
+    }
+    #[inline(always)]
+    unsafe fn load_query(p: *const i8) -> __m512i {
+        // SAFETY: valid for 64 elements by contract.
+        unsafe { _mm512_loadu_si512(p.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn load_part_query(p: *const i8, n: usize) -> __m512i {
+        // SAFETY: the mask covers the `n < 64` valid elements; masked lanes are not accessed.
+        unsafe { _mm512_maskz_loadu_epi8((1u64 << n) - 1, p) }
+    }
+    #[inline(always)]
+    unsafe fn load_row(p: *const i8) -> __m512i {
+        // SAFETY: the caller's promise.
+        unsafe { offset(Self::load_query(p)) }
+    }
+    #[inline(always)]
+    unsafe fn load_part_row(p: *const i8, n: usize) -> __m512i {
+        // SAFETY: the caller's promise. Past the row the query's codes are zero, whatever the offset leaves here.
+        unsafe { offset(Self::load_part_query(p, n)) }
+    }
+    #[inline(always)]
+    unsafe fn mul_add(acc: __m512i, query: __m512i, row: __m512i) -> __m512i {
+        // SAFETY: AVX-512 VNNI is the contract of the trait.
+        unsafe { _mm512_dpbusd_epi32(acc, row, query) }
+    }
+    #[inline(always)]
+    unsafe fn sum(acc: __m512i) -> i32 {
+        // SAFETY: AVX-512 is the contract of the trait.
+        unsafe { _mm512_reduce_add_epi32(acc) }
+    }
+}
+
+/// int8 words of four codes, the splat side unsigned ([`WordLayout::Offset4`](super::WordLayout::Offset4)).
+impl TileLanes for Avx512Vnni {
+    const LANES: usize = 16;
+    type V = __m512i;
+    #[inline(always)]
+    unsafe fn load(p: *const u32) -> __m512i {
+        // SAFETY: valid for 16 words by contract; unaligned load.
+        unsafe { _mm512_loadu_si512(p.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn splat(p: *const u32) -> __m512i {
+        // SAFETY: valid for one word by contract.
+        unsafe { _mm512_set1_epi32(*p.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn store(p: *mut u32, v: __m512i) {
+        // SAFETY: valid for 16 words by contract; unaligned store.
+        unsafe { _mm512_storeu_si512(p.cast(), v) }
+    }
+    #[inline(always)]
+    unsafe fn mul_add(acc: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: AVX-512 VNNI is the contract of the trait.
+        unsafe { _mm512_dpbusd_epi32(acc, a, b) }
+    }
+}
+
+impl Transpose<16> for Avx512Vnni {
+    const ELEMENTS: usize = 64;
+    type Element = i8;
+    #[inline(always)]
+    unsafe fn load_row_words(p: *const i8) -> __m512i {
+        // SAFETY: valid for 64 elements by contract; unaligned load.
+        unsafe { _mm512_loadu_si512(p.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn transpose(rows: [__m512i; 16]) -> [__m512i; 16] {
+        // SAFETY: the instruction set is the contract of the trait.
+        unsafe { transpose(rows.map(|row| _mm512_castsi512_ps(row))).map(|row| _mm512_castps_si512(row)) }
+    }
+    #[inline(always)]
+    unsafe fn zero_words() -> __m512i {
+        // SAFETY: the instruction set is the contract of the trait.
+        unsafe { _mm512_setzero_si512() }
+    }
+}

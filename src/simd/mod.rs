@@ -1,0 +1,141 @@
+//! The lane traits: the few vector operations that the kernels are written in, and one thin file per instruction set that
+//! implements them. Nothing here loops over a matrix or knows what a gallery is.
+//!
+//! A type that implements one of these traits is a name only; all functions are `#[inline(always)]` without a target feature, so
+//! that they become part of the `#[target_feature]` shell that calls them (see `kernel`). Calling them elsewhere would be
+//! undefined behaviour on a machine without the instructions, hence `unsafe`.
+//!
+//! # Safety (all functions of all traits)
+//! * The machine has the instruction set of the implementing type.
+//! * `load*(p)`: `p` is valid for reads of a full vector, at any alignment; `load_part*(p, n)`: for the first `n` elements only,
+//!   `n` at most a vector; elements past `n` read as zero.
+//! * `splat(p)`: valid for reads of one word; `store(p, _)`: valid for writes of a full vector, at any alignment.
+
+use core::num::NonZeroUsize;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512vnni;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avxvnni;
+#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+pub(crate) mod neon;
+#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+pub(crate) mod neon_dotprod;
+pub(crate) mod portable;
+pub(crate) mod scalar;
+
+/// f32 lanes along the depth of two rows.
+///
+/// The canonical order has 32 virtual lanes: element `i` belongs to lane `i % 32`; rows are continued with zeros to a multiple of
+/// 32; each lane fuses multiply and add in index order; the lanes are summed by halving (lane `i` + lane `i + 16`, then 8, 4, 2, 1).
+/// `LANES` divides 32.
+pub(crate) trait DepthF32 {
+    const LANES: usize;
+    type V: Copy;
+    unsafe fn zero() -> Self::V;
+    unsafe fn load(p: *const f32) -> Self::V;
+    unsafe fn load_part(p: *const f32, n: usize) -> Self::V;
+    /// `acc + a * b`, fused where the set has it.
+    unsafe fn mul_add(acc: Self::V, a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn splat(x: f32) -> Self::V;
+    /// Bit `i` says whether lane `i` of `a` is greater than that of `b`; false for NaN.
+    unsafe fn greater(a: Self::V, b: Self::V) -> u32;
+    /// Sum of the lanes by halving.
+    unsafe fn sum(v: Self::V) -> f32;
+    /// Four sums at once; each as [`sum`](Self::sum).
+    #[inline(always)]
+    unsafe fn sum4(v: [Self::V; 4]) -> [f32; 4] {
+        // SAFETY: the caller's promise is the same.
+        unsafe { [Self::sum(v[0]), Self::sum(v[1]), Self::sum(v[2]), Self::sum(v[3])] }
+    }
+}
+
+/// int8 codes along the depth of two rows; sums are exact, so their order is free.
+pub(crate) trait DepthI8 {
+    /// Codes per step.
+    const CODES: usize;
+    /// What is added to every row code before the product (128 where the instruction takes unsigned rows); the sum is then too
+    /// large by `ROW_OFFSET * sum(query)`.
+    const ROW_OFFSET: i32;
+    type Query: Copy;
+    type Row: Copy;
+    type Acc: Copy;
+    unsafe fn zero() -> Self::Acc;
+    unsafe fn load_query(p: *const i8) -> Self::Query;
+    unsafe fn load_part_query(p: *const i8, n: usize) -> Self::Query;
+    unsafe fn load_row(p: *const i8) -> Self::Row;
+    unsafe fn load_part_row(p: *const i8, n: usize) -> Self::Row;
+    unsafe fn mul_add(acc: Self::Acc, query: Self::Query, row: Self::Row) -> Self::Acc;
+    /// Wrapping sum of all lanes.
+    unsafe fn sum(acc: Self::Acc) -> i32;
+}
+
+/// Lanes of 32-bit words where one lane is one pair of rows: the outer-product tile. A word holds one f32, or as many int8 codes
+/// as the multiply-add consumes per lane.
+pub(crate) trait TileLanes {
+    const LANES: usize;
+    type V: Copy;
+    unsafe fn load(p: *const u32) -> Self::V;
+    unsafe fn splat(p: *const u32) -> Self::V;
+    unsafe fn store(p: *mut u32, v: Self::V);
+    /// Per lane: `acc + a * b` over the word, fused for f32 where the set has it.
+    unsafe fn mul_add(acc: Self::V, a: Self::V, b: Self::V) -> Self::V;
+}
+
+/// Packing a panel: `W` = `LANES` rows x `W` words at a time, turned so that a vector holds one word of every row.
+pub(crate) trait Transpose<const W: usize>: TileLanes {
+    /// Row elements in a full vector of words.
+    const ELEMENTS: usize;
+    type Element;
+    /// The next `W` words of a bank row; valid for `ELEMENTS` reads.
+    unsafe fn load_row_words(p: *const Self::Element) -> Self::V;
+    unsafe fn transpose(rows: [Self::V; W]) -> [Self::V; W];
+    unsafe fn zero_words() -> Self::V;
+}
+
+/// Asks for the cache line at `p` to be brought to the second level. A hint: no address is invalid, nothing is read.
+#[inline(always)]
+pub(crate) fn prefetch(p: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch never faults; SSE is part of x86-64.
+    unsafe {
+        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T1 }>(p.cast());
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: a prefetch never faults and changes no state that the compiler knows of.
+    unsafe {
+        core::arch::asm!("prfm pldl2keep, [{}]", in(reg) p, options(nostack, preserves_flags, readonly));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let _ = p;
+}
+
+/// How codes are laid out in the words of a tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WordLayout {
+    /// Two codes, each widened to 16 bits (exact with a signed 16-bit multiply-add for every code).
+    Wide2,
+    /// Four signed codes on both sides.
+    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
+    Signed4,
+    /// Four codes; the gallery side carries an offset of 128 and is unsigned, so a sum is too large by `128 * sum(bank codes)`.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+    Offset4,
+}
+
+impl WordLayout {
+    /// Codes per word.
+    pub(crate) const fn codes(self) -> NonZeroUsize {
+        const TWO: NonZeroUsize = NonZeroUsize::new(2).unwrap();
+        const FOUR: NonZeroUsize = NonZeroUsize::new(4).unwrap();
+        match self {
+            WordLayout::Wide2 => TWO,
+            WordLayout::Signed4 | WordLayout::Offset4 => FOUR,
+        }
+    }
+}

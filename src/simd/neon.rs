@@ -1,0 +1,309 @@
+//! AArch64 baseline NEON: 4 f32 lanes with fused multiply-add; int8 by widening products that are added up in 32 bits at once.
+//!
+//! Not used: adding a second product in 16 bits (`smlal`), which two products of -128 * -128 overflow; the same with 16-bit codes
+//! and `smlal` by element, which needs the one multiplier pipe of the cores without dotprod twice as often.
+
+use super::{DepthF32, DepthI8, TileLanes, Transpose};
+use core::arch::aarch64::*;
+
+pub(crate) struct Neon;
+
+impl DepthF32 for Neon {
+    const LANES: usize = 4;
+    type V = float32x4_t;
+    #[inline(always)]
+    unsafe fn zero() -> float32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vdupq_n_f32(0.0) }
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> float32x4_t {
+        // SAFETY: valid for 4 elements by contract; unaligned load.
+        unsafe { vld1q_f32(p) }
+    }
+    #[inline(always)]
+    unsafe fn load_part(p: *const f32, n: usize) -> float32x4_t {
+        // SAFETY: each arm reads the first `n` elements, which are valid by contract, and no others.
+        unsafe {
+            let zero = vdupq_n_f32(0.0);
+            match n {
+                0 => zero,
+                1 => vld1q_lane_f32::<0>(p, zero),
+                2 => vcombine_f32(vld1_f32(p), vdup_n_f32(0.0)),
+                3 => vld1q_lane_f32::<2>(p.add(2), vcombine_f32(vld1_f32(p), vdup_n_f32(0.0))),
+                _ => vld1q_f32(p),
+            }
+        }
+    }
+    #[inline(always)]
+    unsafe fn mul_add(acc: float32x4_t, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vfmaq_f32(acc, a, b) }
+    }
+    #[inline(always)]
+    unsafe fn add(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vaddq_f32(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> float32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vdupq_n_f32(x) }
+    }
+    #[inline(always)]
+    unsafe fn greater(a: float32x4_t, b: float32x4_t) -> u32 {
+        static BITS: [u32; 4] = [1, 2, 4, 8];
+        // SAFETY: NEON is the contract of the trait; the table holds four words.
+        unsafe { vaddvq_u32(vandq_u32(vcgtq_f32(a, b), vld1q_u32(BITS.as_ptr()))) }
+    }
+    #[inline(always)]
+    unsafe fn sum(v: float32x4_t) -> f32 {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vpadds_f32(vadd_f32(vget_low_f32(v), vget_high_f32(v))) }
+    }
+    #[inline(always)]
+    unsafe fn sum4(v: [float32x4_t; 4]) -> [f32; 4] {
+        // SAFETY: NEON is the contract of the trait; the array holds four floats.
+        unsafe {
+            let halves = |v| vreinterpretq_f64_f32(v);
+            // Lane i + lane i + 2, two vectors to a register; then neighbours.
+            let fold = |a, b| {
+                let low = vreinterpretq_f32_f64(vtrn1q_f64(halves(a), halves(b)));
+                vaddq_f32(low, vreinterpretq_f32_f64(vtrn2q_f64(halves(a), halves(b))))
+            };
+            let mut out = [0f32; 4];
+            vst1q_f32(out.as_mut_ptr(), vpaddq_f32(fold(v[0], v[1]), fold(v[2], v[3])));
+            out
+        }
+    }
+}
+
+/// The first `n <= 8` bytes at `p` as a number, zeros above them.
+///
+/// # Safety
+/// `p` is valid for `n` reads.
+#[inline(always)]
+unsafe fn part_of_8(p: *const i8, n: usize) -> u64 {
+    // SAFETY: every read ends at byte `n` at most. Where two reads overlap they bring the same bytes to the same places.
+    unsafe {
+        let byte = |i: usize| u64::from(*p.add(i) as u8) << (8 * i);
+        match n {
+            0 => 0,
+            1..4 => byte(0) | byte(n / 2) | byte(n - 1),
+            4..8 => {
+                let word = |i: usize| u64::from(p.add(i).cast::<u32>().read_unaligned()) << (8 * i);
+                word(0) | word(n - 4)
+            }
+            _ => p.cast::<u64>().read_unaligned(),
+        }
+    }
+}
+
+/// The first `n <= 16` codes at `p`, zeros after them.
+///
+/// # Safety
+/// NEON, and `p` is valid for `n` reads.
+#[inline(always)]
+pub(super) unsafe fn load_part_codes(p: *const i8, n: usize) -> int8x16_t {
+    // SAFETY: the two parts are the first `n` bytes, in the order of this little-endian machine.
+    unsafe {
+        let low = part_of_8(p, n.min(8));
+        let high = part_of_8(p.wrapping_add(8), n.saturating_sub(8));
+        vcombine_s8(vcreate_s8(low), vcreate_s8(high))
+    }
+}
+
+/// Products of the low eight codes. A product fits 16 bits; the sum of two may not, so pairs are added up in 32 bits.
+#[inline(always)]
+unsafe fn low_products(a: int8x16_t, b: int8x16_t) -> int16x8_t {
+    // SAFETY: NEON is the contract of the callers' traits.
+    unsafe { vmull_s8(vget_low_s8(a), vget_low_s8(b)) }
+}
+
+/// Products of the high eight codes.
+#[inline(always)]
+unsafe fn high_products(a: int8x16_t, b: int8x16_t) -> int16x8_t {
+    // SAFETY: NEON is the contract of the callers' traits.
+    unsafe { vmull_high_s8(a, b) }
+}
+
+impl DepthI8 for Neon {
+    const CODES: usize = 16;
+    const ROW_OFFSET: i32 = 0;
+    type Query = int8x16_t;
+    type Row = int8x16_t;
+    type Acc = int32x4_t;
+    #[inline(always)]
+    unsafe fn zero() -> int32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vdupq_n_s32(0) }
+    }
+    #[inline(always)]
+    unsafe fn load_query(p: *const i8) -> int8x16_t {
+        // SAFETY: valid for 16 elements by contract; unaligned load.
+        unsafe { vld1q_s8(p) }
+    }
+    #[inline(always)]
+    unsafe fn load_part_query(p: *const i8, n: usize) -> int8x16_t {
+        // SAFETY: the caller's promise.
+        unsafe { load_part_codes(p, n) }
+    }
+    #[inline(always)]
+    unsafe fn load_row(p: *const i8) -> int8x16_t {
+        // SAFETY: the caller's promise.
+        unsafe { Self::load_query(p) }
+    }
+    #[inline(always)]
+    unsafe fn load_part_row(p: *const i8, n: usize) -> int8x16_t {
+        // SAFETY: the caller's promise.
+        unsafe { load_part_codes(p, n) }
+    }
+    #[inline(always)]
+    unsafe fn mul_add(acc: int32x4_t, query: int8x16_t, row: int8x16_t) -> int32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vpadalq_s16(vpadalq_s16(acc, low_products(query, row)), high_products(query, row)) }
+    }
+    #[inline(always)]
+    unsafe fn sum(acc: int32x4_t) -> i32 {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vaddvq_s32(acc) }
+    }
+}
+
+/// f32 words.
+impl TileLanes for Neon {
+    const LANES: usize = 4;
+    type V = float32x4_t;
+    #[inline(always)]
+    unsafe fn load(p: *const u32) -> float32x4_t {
+        // SAFETY: valid for 4 words by contract; unaligned load.
+        unsafe { vld1q_f32(p.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn splat(p: *const u32) -> float32x4_t {
+        // SAFETY: valid for one word by contract.
+        unsafe { vdupq_n_f32(*p.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn store(p: *mut u32, v: float32x4_t) {
+        // SAFETY: valid for 4 words by contract; unaligned store.
+        unsafe { vst1q_f32(p.cast(), v) }
+    }
+    #[inline(always)]
+    unsafe fn mul_add(acc: float32x4_t, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vfmaq_f32(acc, a, b) }
+    }
+}
+
+/// int8 words of four codes ([`WordLayout::Signed4`](super::WordLayout::Signed4)).
+pub(crate) struct NeonCodes;
+
+/// Four words, as codes when they are multiplied and as sums when they are added to; the compiler keeps what is used.
+/// A sum is kept in two lanes until it is stored: the 16 products of a vector are added up in pairs only.
+#[derive(Clone, Copy)]
+pub(crate) struct Words {
+    codes: int8x16_t,
+    sums: [int32x4_t; 2],
+}
+
+impl Words {
+    #[inline(always)]
+    unsafe fn new(words: int32x4_t) -> Words {
+        // SAFETY: NEON is the contract of the callers' traits.
+        unsafe {
+            let zero = vdupq_n_s32(0);
+            Words { codes: vreinterpretq_s8_s32(words), sums: [vzip1q_s32(words, zero), vzip2q_s32(words, zero)] }
+        }
+    }
+}
+
+impl TileLanes for NeonCodes {
+    const LANES: usize = 4;
+    type V = Words;
+    #[inline(always)]
+    unsafe fn load(p: *const u32) -> Words {
+        // SAFETY: valid for 4 words by contract; unaligned load.
+        unsafe { Words::new(vld1q_s32(p.cast())) }
+    }
+    #[inline(always)]
+    unsafe fn splat(p: *const u32) -> Words {
+        // SAFETY: valid for one word by contract.
+        unsafe { Words::new(vld1q_dup_s32(p.cast())) }
+    }
+    #[inline(always)]
+    unsafe fn store(p: *mut u32, v: Words) {
+        // SAFETY: valid for 4 words by contract; unaligned store.
+        unsafe { vst1q_s32(p.cast(), vpaddq_s32(v.sums[0], v.sums[1])) }
+    }
+    #[inline(always)]
+    unsafe fn mul_add(acc: Words, a: Words, b: Words) -> Words {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe {
+            let low = vpadalq_s16(acc.sums[0], low_products(a.codes, b.codes));
+            Words { codes: acc.codes, sums: [low, vpadalq_s16(acc.sums[1], high_products(a.codes, b.codes))] }
+        }
+    }
+}
+
+/// Four words of codes.
+///
+/// # Safety
+/// NEON, and `p` is valid for 16 reads.
+#[inline(always)]
+pub(super) unsafe fn load_words(p: *const i8) -> int32x4_t {
+    // SAFETY: the caller's promise.
+    unsafe { vreinterpretq_s32_s8(vld1q_s8(p)) }
+}
+
+/// 4 x 4 words: pairs, then halves.
+#[inline(always)]
+pub(super) unsafe fn transpose(r: [int32x4_t; 4]) -> [int32x4_t; 4] {
+    // SAFETY: NEON is the contract of the callers' traits.
+    unsafe {
+        let even = |a, b| vreinterpretq_s64_s32(vtrn1q_s32(a, b)); // words 0 and 2 of both
+        let odd = |a, b| vreinterpretq_s64_s32(vtrn2q_s32(a, b));
+        let (a0, a1, b0, b1) = (even(r[0], r[1]), odd(r[0], r[1]), even(r[2], r[3]), odd(r[2], r[3]));
+        [vtrn1q_s64(a0, b0), vtrn1q_s64(a1, b1), vtrn2q_s64(a0, b0), vtrn2q_s64(a1, b1)].map(|v| vreinterpretq_s32_s64(v))
+    }
+}
+
+impl Transpose<4> for Neon {
+    const ELEMENTS: usize = 4;
+    type Element = f32;
+    #[inline(always)]
+    unsafe fn load_row_words(p: *const f32) -> float32x4_t {
+        // SAFETY: valid for 4 elements by contract; unaligned load.
+        unsafe { vld1q_f32(p) }
+    }
+    #[inline(always)]
+    unsafe fn transpose(rows: [float32x4_t; 4]) -> [float32x4_t; 4] {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { transpose(rows.map(|row| vreinterpretq_s32_f32(row))).map(|row| vreinterpretq_f32_s32(row)) }
+    }
+    #[inline(always)]
+    unsafe fn zero_words() -> float32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vdupq_n_f32(0.0) }
+    }
+}
+
+impl Transpose<4> for NeonCodes {
+    const ELEMENTS: usize = 16;
+    type Element = i8;
+    #[inline(always)]
+    unsafe fn load_row_words(p: *const i8) -> Words {
+        // SAFETY: the caller's promise.
+        unsafe { Words::new(load_words(p)) }
+    }
+    #[inline(always)]
+    unsafe fn transpose(rows: [Words; 4]) -> [Words; 4] {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { transpose(rows.map(|row| vreinterpretq_s32_s8(row.codes))).map(|row| Words::new(row)) }
+    }
+    #[inline(always)]
+    unsafe fn zero_words() -> Words {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { Words::new(vdupq_n_s32(0)) }
+    }
+}

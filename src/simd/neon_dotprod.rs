@@ -1,0 +1,109 @@
+//! NEON with dotprod: `sdot` adds four signed products to each 32-bit lane, exact for every code.
+//!
+//! Rust's intrinsics for it are unstable, hence `asm!`. It is assembled as part of the shell that it is inlined into, which has the
+//! feature; anywhere else the assembler refuses it.
+
+use super::neon::{load_part_codes, load_words, transpose};
+use super::{DepthI8, TileLanes, Transpose};
+use core::arch::aarch64::*;
+use core::arch::asm;
+
+pub(crate) struct NeonDotprod;
+
+impl DepthI8 for NeonDotprod {
+    const CODES: usize = 16;
+    const ROW_OFFSET: i32 = 0;
+    type Query = int8x16_t;
+    type Row = int8x16_t;
+    type Acc = int32x4_t;
+    #[inline(always)]
+    unsafe fn zero() -> int32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vdupq_n_s32(0) }
+    }
+    #[inline(always)]
+    unsafe fn load_query(p: *const i8) -> int8x16_t {
+        // SAFETY: valid for 16 elements by contract; unaligned load.
+        unsafe { vld1q_s8(p) }
+    }
+    #[inline(always)]
+    unsafe fn load_part_query(p: *const i8, n: usize) -> int8x16_t {
+        // SAFETY: the caller's promise.
+        unsafe { load_part_codes(p, n) }
+    }
+    #[inline(always)]
+    unsafe fn load_row(p: *const i8) -> int8x16_t {
+        // SAFETY: the caller's promise.
+        unsafe { Self::load_query(p) }
+    }
+    #[inline(always)]
+    unsafe fn load_part_row(p: *const i8, n: usize) -> int8x16_t {
+        // SAFETY: the caller's promise.
+        unsafe { load_part_codes(p, n) }
+    }
+    #[inline(always)]
+    unsafe fn mul_add(mut acc: int32x4_t, query: int8x16_t, row: int8x16_t) -> int32x4_t {
+        // SAFETY: dotprod is the contract of the trait; the instruction touches registers only.
+        unsafe {
+            asm!("sdot {acc:v}.4s, {a:v}.16b, {b:v}.16b", acc = inout(vreg) acc, a = in(vreg) query, b = in(vreg) row,
+                options(pure, nomem, nostack, preserves_flags));
+        }
+        acc
+    }
+    #[inline(always)]
+    unsafe fn sum(acc: int32x4_t) -> i32 {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vaddvq_s32(acc) }
+    }
+}
+
+/// int8 words of four codes ([`WordLayout::Signed4`](super::WordLayout::Signed4)).
+impl TileLanes for NeonDotprod {
+    const LANES: usize = 4;
+    type V = int32x4_t;
+    #[inline(always)]
+    unsafe fn load(p: *const u32) -> int32x4_t {
+        // SAFETY: valid for 4 words by contract; unaligned load.
+        unsafe { vld1q_s32(p.cast()) }
+    }
+    /// Lane 0 only: [`mul_add`](Self::mul_add) broadcasts it, which spares the vector pipe that a broadcasting load needs.
+    #[inline(always)]
+    unsafe fn splat(p: *const u32) -> int32x4_t {
+        // SAFETY: valid for one word by contract.
+        unsafe { vsetq_lane_s32::<0>(*p.cast(), vdupq_n_s32(0)) }
+    }
+    #[inline(always)]
+    unsafe fn store(p: *mut u32, v: int32x4_t) {
+        // SAFETY: valid for 4 words by contract; unaligned store.
+        unsafe { vst1q_s32(p.cast(), v) }
+    }
+    #[inline(always)]
+    unsafe fn mul_add(mut acc: int32x4_t, a: int32x4_t, b: int32x4_t) -> int32x4_t {
+        // SAFETY: dotprod is the contract of the trait; the instruction touches registers only.
+        unsafe {
+            asm!("sdot {acc:v}.4s, {b:v}.16b, {a:v}.4b[0]", acc = inout(vreg) acc, a = in(vreg) a, b = in(vreg) b,
+                options(pure, nomem, nostack, preserves_flags));
+        }
+        acc
+    }
+}
+
+impl Transpose<4> for NeonDotprod {
+    const ELEMENTS: usize = 16;
+    type Element = i8;
+    #[inline(always)]
+    unsafe fn load_row_words(p: *const i8) -> int32x4_t {
+        // SAFETY: the caller's promise.
+        unsafe { load_words(p) }
+    }
+    #[inline(always)]
+    unsafe fn transpose(rows: [int32x4_t; 4]) -> [int32x4_t; 4] {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { transpose(rows) }
+    }
+    #[inline(always)]
+    unsafe fn zero_words() -> int32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vdupq_n_s32(0) }
+    }
+}

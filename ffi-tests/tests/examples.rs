@@ -33,6 +33,37 @@ fn c() {
     }
 }
 
+/// The C of README as it stands there, ten lines, in a program that calls it.
+#[test]
+fn c_of_the_readme() {
+    let readme = std::fs::read_to_string(repository().join("README.md")).expect("README.md");
+    let (_, rest) = readme.split_once("```c\n").expect("a C example");
+    let (code, _) = rest.split_once("```").expect("its end");
+    let body = code.lines().skip_while(|line| !line.contains("debias_and_search")).count();
+    assert!(body <= 10, "the ten lines are {body}");
+    let program = r#"
+        int main(void) {
+            static const float rows[] = {1, 0, 0, 1, 0.6f, 0.8f}, query[] = {0.8f, 0.6f};
+            float captions[32], bias[3];
+            nnn_hit hits[10];
+            uint32_t found = 0;
+            int i;
+            for (i = 0; i < 32; i++) captions[i] = i % 2 ? 0.8f : 0.6f;
+            const nnn_mat_f32 gallery = {rows, 3, 2, 2}, bank = {captions, 16, 2, 2}, queries = {query, 1, 2, 2};
+            if (debias_and_search(gallery, bank, queries, bias, hits, &found) != NNN_OK) return 1;
+            return !(found == 3 && hits[0].id == 0 && hits[1].id == 2 && bias[2] > 0.74f && bias[2] < 0.76f);
+        }
+    "#;
+    let source = Path::new(FOLDER).join(format!("readme-{}.c", std::process::id()));
+    std::fs::write(&source, format!("{code}{program}")).expect("write the source");
+    for compiler in c_compilers() {
+        for standard in ["c99", "c17"] {
+            output_of(compiler, standard, &source);
+        }
+    }
+    std::fs::remove_file(source).expect("remove the source");
+}
+
 #[test]
 fn cpp() {
     let source = example("cpp/shards.cpp");

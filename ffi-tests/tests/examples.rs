@@ -16,7 +16,8 @@ fn example(path: &str) -> PathBuf {
 
 /// Builds an example as its first lines say, runs it; what it prints.
 fn output_of(compiler: &str, standard: &str, source: &Path) -> String {
-    let program = Path::new(FOLDER).join(format!("example-{compiler}-{standard}-{}", std::process::id()));
+    let name = source.file_stem().expect("a file").display();
+    let program = Path::new(FOLDER).join(format!("example-{name}-{compiler}-{standard}-{}", std::process::id()));
     let mut compile = strict(compiler, standard);
     run(compile.args(["-Wshadow", "-O1"]).arg(source).arg(&library(FOLDER).archive).args(["-pthread", "-o"]).arg(&program));
     let printed = run(&mut Command::new(&program));
@@ -55,7 +56,7 @@ fn c_of_the_readme() {
         }
     "#;
     let source = Path::new(FOLDER).join(format!("readme-{}.c", std::process::id()));
-    std::fs::write(&source, format!("{code}{program}")).expect("write the source");
+    std::fs::write(&source, format!("{code}{}\n", program.trim_end())).expect("write the source");
     for compiler in c_compilers() {
         for standard in ["c99", "c17"] {
             output_of(compiler, standard, &source);

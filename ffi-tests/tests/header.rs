@@ -38,11 +38,7 @@ const CPP_STANDARDS: [&str; 4] = ["c++11", "c++14", "c++17", "c++20"];
 fn dialects() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
     const CROSS: &str = "arm-none-eabi-gcc";
     let cross = Command::new(CROSS).arg("--version").output().is_ok().then_some(CROSS);
-    let c = c_compilers()
-        .into_iter()
-        .chain(cross)
-        .into_iter()
-        .flat_map(|compiler| C_STANDARDS.map(|standard| (compiler, "c", standard)));
+    let c = c_compilers().into_iter().chain(cross).flat_map(|compiler| C_STANDARDS.map(|standard| (compiler, "c", standard)));
     let cpp = cpp_compilers().into_iter().flat_map(|compiler| CPP_STANDARDS.map(|standard| (compiler, "c++", standard)));
     c.chain(cpp)
 }

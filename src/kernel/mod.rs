@@ -66,7 +66,9 @@ macro_rules! with_i8_shells {
             #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
             Isa::Neon => neon,
             #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
-            Isa::NeonDotprod | Isa::NeonI8mm => neon_dotprod,
+            Isa::NeonDotprod => neon_dotprod,
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+            Isa::NeonI8mm => neon_i8mm,
         )
     };
 }
@@ -80,6 +82,15 @@ pub struct TileShape {
     rows: usize,
     /// Elements per word.
     codes: NonZeroUsize,
+    /// Words of a row, and gallery rows, that are multiplied at once: depths in words are multiples of it.
+    side: NonZeroUsize,
+}
+
+impl TileShape {
+    /// Words of depth for a row.
+    fn steps(self, dim: usize) -> usize {
+        dim.div_ceil(self.codes.get()).next_multiple_of(self.side.get())
+    }
 }
 
 /// `count` rows from `first` on.
@@ -119,11 +130,12 @@ pub struct Group<'a> {
 
 impl Group<'_> {
     /// The raw job, if all of its memory is there.
-    fn job(&self, width: usize, sums: &mut [u32]) -> Option<TileJob> {
+    fn job(&self, width: usize, side: NonZeroUsize, sums: &mut [u32]) -> Option<TileJob> {
         let columns = self.panel_count * width;
         let fits = self.rows > 0
             && self.panel_count > 0
-            && self.a.len() >= (self.rows - 1) * tile::A_STRIDE + self.steps
+            && self.steps % side == 0
+            && self.a.len() >= (self.rows - 1) / side * side.get() * tile::A_STRIDE + self.steps * side.get()
             && self.panels.len() >= (self.panel_count - 1) * self.panel_stride + self.steps * width
             && self.init.is_none_or(|init| init.len() >= columns)
             && self.sums_stride >= columns
@@ -157,8 +169,9 @@ pub trait Dtype: Copy + Sized {
     /// Scores (scaled, before any bias) of `queries` rows `q` with `gallery` rows `r`, to `out[i * out_stride + j]`.
     fn grid(isa: Supported, queries: &Matrix<Self>, q: Span, gallery: &Matrix<Self>, r: Span, out: &mut [f32], out_stride: usize);
     fn tile_shape(isa: Supported) -> TileShape;
-    /// Copies a row's elements as words of the gallery side; past the row the words are those of zeros.
-    fn copy_words(isa: Supported, row: &[Self], words: &mut [u32]);
+    /// Copies a row's elements as words of the gallery side, row `part` of those that share the words; past the row the words are
+    /// those of zeros.
+    fn copy_words(isa: Supported, row: &[Self], part: usize, words: &mut [u32]);
     /// Writes the whole vectors of a panel; returns the steps done.
     fn panel(isa: Supported, job: PanelJob<Self>) -> usize;
     /// Word of the bank side that holds the elements `at..at + codes` of a row, zeros past its end.
@@ -221,12 +234,14 @@ impl Dtype for f32 {
     }
 
     fn tile_shape(isa: Supported) -> TileShape {
-        with_f32_shells!(isa, shell => TileShape { width: shell::WIDTH, rows: shell::ROWS, codes: NonZeroUsize::MIN })
+        with_f32_shells!(isa, shell => TileShape {
+            width: shell::WIDTH, rows: shell::ROWS, codes: NonZeroUsize::MIN, side: shell::SIDE
+        })
     }
 
-    fn copy_words(isa: Supported, row: &[f32], words: &mut [u32]) {
+    fn copy_words(isa: Supported, row: &[f32], part: usize, words: &mut [u32]) {
         // SAFETY: `isa` was detected.
-        with_f32_shells!(isa, shell => unsafe { shell::copy_words(row, words) })
+        with_f32_shells!(isa, shell => unsafe { shell::copy_words(row, part, words) })
     }
 
     fn panel(isa: Supported, job: PanelJob<f32>) -> usize {
@@ -244,7 +259,7 @@ impl Dtype for f32 {
 
     fn group(isa: Supported, group: &Group<'_>, sums: &mut [u32]) {
         with_f32_shells!(isa, shell => {
-            let Some(job) = group.job(shell::WIDTH.get(), sums) else { return };
+            let Some(job) = group.job(shell::WIDTH.get(), shell::SIDE, sums) else { return };
             // SAFETY: `isa` was detected; `Group::job` checked all lengths.
             unsafe { shell::group(job) }
         })
@@ -292,12 +307,14 @@ impl Dtype for i8 {
     }
 
     fn tile_shape(isa: Supported) -> TileShape {
-        with_i8_shells!(isa, shell => TileShape { width: shell::WIDTH, rows: shell::ROWS, codes: shell::LAYOUT.codes() })
+        with_i8_shells!(isa, shell => TileShape {
+            width: shell::WIDTH, rows: shell::ROWS, codes: shell::LAYOUT.codes(), side: shell::SIDE
+        })
     }
 
-    fn copy_words(isa: Supported, row: &[i8], words: &mut [u32]) {
+    fn copy_words(isa: Supported, row: &[i8], part: usize, words: &mut [u32]) {
         // SAFETY: `isa` was detected.
-        with_i8_shells!(isa, shell => unsafe { shell::copy_words(row, words) })
+        with_i8_shells!(isa, shell => unsafe { shell::copy_words(row, part, words) })
     }
 
     fn panel(isa: Supported, job: PanelJob<i8>) -> usize {
@@ -323,7 +340,7 @@ impl Dtype for i8 {
 
     fn group(isa: Supported, group: &Group<'_>, sums: &mut [u32]) {
         with_i8_shells!(isa, shell => {
-            let Some(job) = group.job(shell::WIDTH.get(), sums) else { return };
+            let Some(job) = group.job(shell::WIDTH.get(), shell::SIDE, sums) else { return };
             // SAFETY: `isa` was detected; `Group::job` checked all lengths.
             unsafe { shell::group(job) }
         })
@@ -350,7 +367,7 @@ impl Dtype for i8 {
 
 /// Packs `steps` words, from word `first_step` on, of the bank rows of a span as one panel of `shape.width` columns.
 fn pack_panel<T: Element>(isa: Supported, shape: TileShape, bank: &Matrix<T>, rows: Span, first_step: usize, panel: &mut [u32]) {
-    let (width, codes) = (shape.width.get(), shape.codes.get());
+    let (width, codes, side) = (shape.width.get(), shape.codes.get(), shape.side.get());
     let steps = panel.len() / shape.width;
     let start = first_step * codes;
     let whole = (bank.dim().saturating_sub(start) / shape.codes).min(steps);
@@ -371,9 +388,10 @@ fn pack_panel<T: Element>(isa: Supported, shape: TileShape, bank: &Matrix<T>, ro
     // Steps short of a full vector, and the word that reaches past the rows' end.
     for column in 0..width {
         let row = if column < rows.count { bank.row(rows.first + column) } else { None };
-        for (step, words) in panel.chunks_exact_mut(width).enumerate().skip(done) {
-            if let Some(word) = words.get_mut(column) {
-                *word = row.map_or(0, |row| T::bank_word(isa, row, start + step * codes));
+        for (unit, words) in panel.chunks_exact_mut(width * side).enumerate().skip(done / shape.side) {
+            let at = start + unit * side * codes;
+            for (part, word) in words.iter_mut().skip(column * side).take(side).enumerate() {
+                *word = row.map_or(0, |row| T::bank_word(isa, row, at + part * codes));
             }
         }
     }

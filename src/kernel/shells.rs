@@ -16,9 +16,10 @@ macro_rules! f32_shells {
             use crate::kernel::rows;
             use crate::kernel::tile::{self, ChainJob, TileJob};
             use crate::simd;
+            pub(in crate::kernel) const SIDE: NonZeroUsize = NonZeroUsize::new(<$tile as simd::TileLanes>::SIDE).unwrap();
             pub(in crate::kernel) const WIDTH: NonZeroUsize =
-                NonZeroUsize::new($nv * <$tile as simd::TileLanes>::LANES).unwrap();
-            pub(in crate::kernel) const ROWS: usize = $mr;
+                NonZeroUsize::new($nv * <$tile as simd::TileLanes>::LANES / SIDE.get()).unwrap();
+            pub(in crate::kernel) const ROWS: usize = $mr * SIDE.get();
             $(#[$attribute])*
             pub(in crate::kernel) unsafe fn pair(a: *const f32, b: *const f32, dim: usize) -> f32 {
                 // SAFETY: the shell's contract is the algorithm's.
@@ -40,7 +41,8 @@ macro_rules! f32_shells {
                 unsafe { pack::panel::<$tile, { <$tile as simd::TileLanes>::LANES }>(job) }
             }
             $(#[$attribute])*
-            pub(in crate::kernel) unsafe fn copy_words(row: &[f32], words: &mut [u32]) {
+            pub(in crate::kernel) unsafe fn copy_words(row: &[f32], _part: usize, words: &mut [u32]) {
+                const { assert!(SIDE.get() == 1) };
                 pack::copy_f32(row, words)
             }
             $(#[$attribute])*
@@ -112,9 +114,10 @@ macro_rules! i8_shells {
             use crate::kernel::tile::{self, TileJob};
             use crate::simd::{self, WordLayout};
             pub(in crate::kernel) const LAYOUT: WordLayout = WordLayout::$layout;
+            pub(in crate::kernel) const SIDE: NonZeroUsize = NonZeroUsize::new(<$tile as simd::TileLanes>::SIDE).unwrap();
             pub(in crate::kernel) const WIDTH: NonZeroUsize =
-                NonZeroUsize::new($nv * <$tile as simd::TileLanes>::LANES).unwrap();
-            pub(in crate::kernel) const ROWS: usize = $mr;
+                NonZeroUsize::new($nv * <$tile as simd::TileLanes>::LANES / SIDE.get()).unwrap();
+            pub(in crate::kernel) const ROWS: usize = $mr * SIDE.get();
             $(#[$attribute])*
             pub(in crate::kernel) unsafe fn pair(a: *const i8, b: *const i8, dim: usize) -> i32 {
                 // SAFETY: the shell's contract is the algorithm's.
@@ -136,8 +139,8 @@ macro_rules! i8_shells {
                 unsafe { pack::panel::<$tile, { <$tile as simd::TileLanes>::LANES }>(job) }
             }
             $(#[$attribute])*
-            pub(in crate::kernel) unsafe fn copy_words(row: &[i8], words: &mut [u32]) {
-                pack::copy_codes(LAYOUT, row, words)
+            pub(in crate::kernel) unsafe fn copy_words(row: &[i8], part: usize, words: &mut [u32]) {
+                pack::copy_codes::<{ SIDE.get() }>(LAYOUT, row, part, words)
             }
         }
     };
@@ -175,4 +178,7 @@ pub(super) mod i8_isa {
     i8_shells!(#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))] neon_dotprod,
         [target_feature(enable = "neon,dotprod")],
         depth: simd::neon_dotprod::NeonDotprod, queries: 4, tile: simd::neon_dotprod::NeonDotprod, Signed4, 8 x 3);
+    i8_shells!(#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))] neon_i8mm,
+        [target_feature(enable = "neon,dotprod,i8mm")],
+        depth: simd::neon_dotprod::NeonDotprod, queries: 4, tile: simd::neon_i8mm::NeonI8mm, Signed4, 4 x 6);
 }

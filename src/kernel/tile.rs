@@ -7,6 +7,9 @@
 //!
 //! for each step:  b[v] = panel[step][v];   for each row r:  c[r][v] += splat(a[r][step]) * b[v]
 //! ```
+//! Where an instruction multiplies `SIDE` x `SIDE` rows, `SIDE` steps are one, `SIDE` words of a row lie side by side in the panel,
+//! and `a` holds `SIDE` rows in the place of one and the next, `SIDE` words of each in turn.
+//!
 //! Each pair is one chain of fused multiply-adds in index order, whatever the tile's shape, so every shape gives the same bits.
 //! The sums of a block of bank rows end in `c`, which stays in the first cache level.
 #![allow(clippy::needless_range_loop)] // the index names a register of a grid, in step with that of its neighbour
@@ -23,10 +26,10 @@ pub(super) const DEPTH_BLOCK: usize = 512;
 /// One gallery group against all panels of a bank block.
 #[derive(Clone, Copy)]
 pub(super) struct TileJob {
-    /// `rows` copied gallery rows, `A_STRIDE` apart.
+    /// `rows` copied gallery rows, `A_STRIDE` apart, `SIDE` together; past the last row it stands there again.
     pub a: *const u32,
     pub rows: usize,
-    /// Words of depth in this run.
+    /// Words of depth in this run: a multiple of `SIDE`.
     pub steps: usize,
     /// First panel, already advanced to the first step of this run.
     pub panels: *const u32,
@@ -44,17 +47,19 @@ pub(super) struct TileJob {
     pub next_bytes: usize,
 }
 
-/// Runs a job with the largest tiles that fit its rows.
+/// Runs a job with the largest tiles that fit its rows; the largest has `MR` times `SIDE`.
 ///
 /// # Safety
-/// As [`TileLanes`]; all memory that the job names is valid: `a` for `rows` rows of `steps` words, each panel for `steps * NV *
-/// LANES` words, `init` and `c` for `rows` rows of `panel_count * NV * LANES` words. `init` and `c` may be the same.
+/// As [`TileLanes`]; all memory that the job names is valid: `a` for `rows` rows of `steps` words (rounded up to whole `SIDE`s), each
+/// panel for `steps` words of its `NV * LANES / SIDE` bank rows, `init` and `c` for `rows` rows of a word for each bank row of
+/// `panel_count` panels. `init` and `c` may be the same.
 #[inline(always)]
 pub(super) unsafe fn group<L: TileLanes, const MR: usize, const NV: usize>(job: TileJob) {
     let mut row = 0;
     while row < job.rows {
         let left = job.rows - row;
-        // SAFETY: the tile has at most `left` rows, so all its rows are rows of the job.
+        // SAFETY: the tile has at most `left` rows, so all its rows are rows of the job. Or it has one more, which then takes the
+        // place of the last row, both in `init` and in `c`, and stands beside it in `a`.
         unsafe {
             let part = TileJob {
                 a: job.a.add(row * A_STRIDE),
@@ -63,25 +68,32 @@ pub(super) unsafe fn group<L: TileLanes, const MR: usize, const NV: usize>(job: 
                 next_bytes: if row == 0 { job.next_bytes } else { 0 },
                 ..job
             };
-            row += if left >= MR {
+            row += if left >= MR * L::SIDE {
                 strip::<L, MR, NV>(part);
-                MR
+                MR * L::SIDE
             } else if left >= 4 {
-                strip::<L, 4, NV>(part);
+                if L::SIDE == 1 {
+                    strip::<L, 4, NV>(part)
+                } else {
+                    strip::<L, 2, NV>(part)
+                }
                 4
-            } else {
+            } else if left >= L::SIDE {
                 strip::<L, 1, NV>(part);
-                1
+                L::SIDE
+            } else {
+                strip::<L, 1, NV>(TileJob { init_stride: 0, c_stride: 0, ..part });
+                left
             };
         }
     }
 }
 
-/// `MR` rows against all panels.
+/// `MR` times `SIDE` rows against all panels.
 #[inline(always)]
 unsafe fn strip<L: TileLanes, const MR: usize, const NV: usize>(job: TileJob) {
     const LINE: usize = 64;
-    let width = NV * L::LANES;
+    let width = NV * L::LANES / L::SIDE;
     let fetched = job.next_bytes.div_ceil(LINE).div_ceil(job.panel_count.max(1)) * LINE;
     for p in 0..job.panel_count {
         for line in (p * fetched..((p + 1) * fetched).min(job.next_bytes)).step_by(LINE) {
@@ -107,17 +119,20 @@ unsafe fn tile<L: TileLanes, const MR: usize, const NV: usize>(
     c: *mut u32,
     c_stride: usize,
 ) {
-    // SAFETY: `strip` passes memory for `MR` rows, `steps` steps and one panel; all offsets below stay inside of it.
+    const { assert!(L::SIDE == 1 || L::SIDE == 2) }; // what `group` has tiles for
+    let columns = L::LANES / L::SIDE;
+    // SAFETY: `strip` passes memory for `MR * SIDE` rows, `steps` steps and one panel; all offsets below stay inside of it.
     unsafe {
-        let mut acc: [[L::V; NV]; MR] =
-            core::array::from_fn(|r| core::array::from_fn(|v| L::load(init.add(r * init_stride + v * L::LANES))));
+        let mut acc: [[L::V; NV]; MR] = core::array::from_fn(|r| {
+            core::array::from_fn(|v| L::load_sums(init.add(r * L::SIDE * init_stride + v * columns), init_stride))
+        });
         let mut b = panel;
-        for s in 0..steps {
+        for s in 0..steps / L::SIDE {
             let bank: [L::V; NV] = core::array::from_fn(|v| L::load(b.add(v * L::LANES)));
             b = b.add(NV * L::LANES);
-            let words = a.add(s);
+            let words = a.add(s * L::SIDE * L::SIDE);
             for r in 0..MR {
-                let row = L::splat(words.add(r * A_STRIDE));
+                let row = L::splat(words.add(r * L::SIDE * A_STRIDE));
                 for v in 0..NV {
                     acc[r][v] = L::mul_add(acc[r][v], row, bank[v]);
                 }
@@ -125,7 +140,7 @@ unsafe fn tile<L: TileLanes, const MR: usize, const NV: usize>(
         }
         for r in 0..MR {
             for v in 0..NV {
-                L::store(c.add(r * c_stride + v * L::LANES), acc[r][v]);
+                L::store_sums(c.add(r * L::SIDE * c_stride + v * columns), c_stride, acc[r][v]);
             }
         }
     }

@@ -25,6 +25,8 @@ pub(crate) mod avxvnni;
 pub(crate) mod neon;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
 pub(crate) mod neon_dotprod;
+#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+pub(crate) mod neon_i8mm;
 pub(crate) mod portable;
 pub(crate) mod scalar;
 
@@ -77,17 +79,35 @@ pub(crate) trait DepthI8 {
 
 /// Lanes of 32-bit words where one lane is one pair of rows: the outer-product tile. A word holds one f32, or as many int8 codes
 /// as the multiply-add consumes per lane.
+///
+/// Most sets multiply one gallery row by `LANES` bank rows, a word of each per step. One that multiplies small matrices takes
+/// `SIDE` words of each of `SIDE` gallery rows and of `LANES / SIDE` bank rows per step, row after row in a vector.
 pub(crate) trait TileLanes {
     const LANES: usize;
+    const SIDE: usize = 1;
     type V: Copy;
+    /// Words of the bank side.
     unsafe fn load(p: *const u32) -> Self::V;
+    /// Words of the gallery side, `SIDE * SIDE` of them, as [`mul_add`](Self::mul_add) takes them.
     unsafe fn splat(p: *const u32) -> Self::V;
     unsafe fn store(p: *mut u32, v: Self::V);
-    /// Per lane: `acc + a * b` over the word, fused for f32 where the set has it.
-    unsafe fn mul_add(acc: Self::V, a: Self::V, b: Self::V) -> Self::V;
+    /// Per lane: `acc + gallery * bank` over the word, or words, fused for f32 where the set has it.
+    unsafe fn mul_add(acc: Self::V, gallery: Self::V, bank: Self::V) -> Self::V;
+    /// Sums of `SIDE` gallery rows, `stride` words apart, with `LANES / SIDE` bank rows.
+    #[inline(always)]
+    unsafe fn load_sums(p: *const u32, _stride: usize) -> Self::V {
+        // SAFETY: the caller's promise; there is one row.
+        unsafe { Self::load(p) }
+    }
+    #[inline(always)]
+    unsafe fn store_sums(p: *mut u32, _stride: usize, sums: Self::V) {
+        // SAFETY: the caller's promise; there is one row.
+        unsafe { Self::store(p, sums) }
+    }
 }
 
-/// Packing a panel: `W` = `LANES` rows x `W` words at a time, turned so that a vector holds one word of every row.
+/// Packing a panel: `W` = `LANES` rows x `W` words at a time, turned so that a vector holds the words of one step: one word of every
+/// row, or `SIDE` words of each of the first `LANES / SIDE` rows, then of the next.
 pub(crate) trait Transpose<const W: usize>: TileLanes {
     /// Row elements in a full vector of words.
     const ELEMENTS: usize;

@@ -5,6 +5,7 @@
 
 use super::{DepthF32, DepthI8, TileLanes, Transpose};
 use core::arch::aarch64::*;
+use core::arch::asm;
 
 pub(crate) struct Neon;
 
@@ -179,20 +180,26 @@ impl TileLanes for Neon {
         // SAFETY: valid for 4 words by contract; unaligned load.
         unsafe { vld1q_f32(p.cast()) }
     }
+    /// Lane 0 only: [`mul_add`](Self::mul_add) broadcasts it, which spares the vector pipe that a broadcasting load needs.
     #[inline(always)]
     unsafe fn splat(p: *const u32) -> float32x4_t {
         // SAFETY: valid for one word by contract.
-        unsafe { vdupq_n_f32(*p.cast()) }
+        unsafe { vsetq_lane_f32::<0>(*p.cast(), vdupq_n_f32(0.0)) }
     }
     #[inline(always)]
     unsafe fn store(p: *mut u32, v: float32x4_t) {
         // SAFETY: valid for 4 words by contract; unaligned store.
         unsafe { vst1q_f32(p.cast(), v) }
     }
+    /// By `asm!`, because the compiler would make a broadcasting load of [`splat`](Self::splat) and a multiplication by lane.
     #[inline(always)]
-    unsafe fn mul_add(acc: float32x4_t, a: float32x4_t, b: float32x4_t) -> float32x4_t {
-        // SAFETY: NEON is the contract of the trait.
-        unsafe { vfmaq_f32(acc, a, b) }
+    unsafe fn mul_add(mut acc: float32x4_t, gallery: float32x4_t, bank: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON is the contract of the trait; the instruction touches registers only.
+        unsafe {
+            asm!("fmla {acc:v}.4s, {b:v}.4s, {a:v}.s[0]", acc = inout(vreg) acc, a = in(vreg) gallery, b = in(vreg) bank,
+                options(pure, nomem, nostack, preserves_flags));
+        }
+        acc
     }
 }
 
@@ -237,11 +244,11 @@ impl TileLanes for NeonCodes {
         unsafe { vst1q_s32(p.cast(), vpaddq_s32(v.sums[0], v.sums[1])) }
     }
     #[inline(always)]
-    unsafe fn mul_add(acc: Words, a: Words, b: Words) -> Words {
+    unsafe fn mul_add(acc: Words, gallery: Words, bank: Words) -> Words {
         // SAFETY: NEON is the contract of the trait.
         unsafe {
-            let low = vpadalq_s16(acc.sums[0], low_products(a.codes, b.codes));
-            Words { codes: acc.codes, sums: [low, vpadalq_s16(acc.sums[1], high_products(a.codes, b.codes))] }
+            let low = vpadalq_s16(acc.sums[0], low_products(gallery.codes, bank.codes));
+            Words { codes: acc.codes, sums: [low, vpadalq_s16(acc.sums[1], high_products(gallery.codes, bank.codes))] }
         }
     }
 }

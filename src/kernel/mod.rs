@@ -14,7 +14,7 @@ mod tile;
 
 use crate::cpu::{Isa, Supported};
 use crate::matrix::{Element, Matrix};
-use crate::simd::WordLayout;
+use crate::simd::{TileLanes, WordLayout};
 use core::num::NonZeroUsize;
 use depth::Grid;
 use pack::{PanelJob, pair_word, quad_word};
@@ -82,14 +82,27 @@ pub struct TileShape {
     rows: usize,
     /// Elements per word.
     codes: NonZeroUsize,
-    /// Words of a row, and gallery rows, that are multiplied at once: depths in words are multiples of it.
-    side: NonZeroUsize,
+    /// Depths in words are multiples of it.
+    depth: NonZeroUsize,
+    /// Gallery rows that are copied as one panel, or 1.
+    shared: NonZeroUsize,
 }
 
 impl TileShape {
+    /// Tiles of `registers` of rows x `vectors` of bank rows.
+    const fn of<L: TileLanes>(registers: usize, vectors: usize, codes: NonZeroUsize) -> TileShape {
+        TileShape {
+            width: NonZeroUsize::new(vectors * L::LANES / L::DEPTH).unwrap(),
+            rows: registers * L::ROWS,
+            codes,
+            depth: NonZeroUsize::new(L::DEPTH).unwrap(),
+            shared: NonZeroUsize::new(L::SHARED).unwrap(),
+        }
+    }
+
     /// Words of depth for a row.
     fn steps(self, dim: usize) -> usize {
-        dim.div_ceil(self.codes.get()).next_multiple_of(self.side.get())
+        dim.div_ceil(self.codes.get()).next_multiple_of(self.depth.get())
     }
 }
 
@@ -130,12 +143,13 @@ pub struct Group<'a> {
 
 impl Group<'_> {
     /// The raw job, if all of its memory is there.
-    fn job(&self, width: usize, side: NonZeroUsize, sums: &mut [u32]) -> Option<TileJob> {
+    fn job(&self, shape: TileShape, sums: &mut [u32]) -> Option<TileJob> {
+        let (width, shared) = (shape.width.get(), shape.shared.get());
         let columns = self.panel_count * width;
         let fits = self.rows > 0
             && self.panel_count > 0
-            && self.steps % side == 0
-            && self.a.len() >= (self.rows - 1) / side * side.get() * tile::A_STRIDE + self.steps * side.get()
+            && self.steps % shape.depth == 0
+            && self.a.len() >= (self.rows - 1) / shape.shared * shared * tile::A_STRIDE + self.steps * shared
             && self.panels.len() >= (self.panel_count - 1) * self.panel_stride + self.steps * width
             && self.init.is_none_or(|init| init.len() >= columns)
             && self.sums_stride >= columns
@@ -169,9 +183,8 @@ pub trait Dtype: Copy + Sized {
     /// Scores (scaled, before any bias) of `queries` rows `q` with `gallery` rows `r`, to `out[i * out_stride + j]`.
     fn grid(isa: Supported, queries: &Matrix<Self>, q: Span, gallery: &Matrix<Self>, r: Span, out: &mut [f32], out_stride: usize);
     fn tile_shape(isa: Supported) -> TileShape;
-    /// Copies a row's elements as words of the gallery side, row `part` of those that share the words; past the row the words are
-    /// those of zeros.
-    fn copy_words(isa: Supported, row: &[Self], part: usize, words: &mut [u32]);
+    /// Copies a row's elements as words of the gallery side; past the row the words are those of zeros.
+    fn copy_words(isa: Supported, row: &[Self], words: &mut [u32]);
     /// Writes the whole vectors of a panel; returns the steps done.
     fn panel(isa: Supported, job: PanelJob<Self>) -> usize;
     /// Word of the bank side that holds the elements `at..at + codes` of a row, zeros past its end.
@@ -234,14 +247,12 @@ impl Dtype for f32 {
     }
 
     fn tile_shape(isa: Supported) -> TileShape {
-        with_f32_shells!(isa, shell => TileShape {
-            width: shell::WIDTH, rows: shell::ROWS, codes: NonZeroUsize::MIN, side: shell::SIDE
-        })
+        with_f32_shells!(isa, shell => shell::SHAPE)
     }
 
-    fn copy_words(isa: Supported, row: &[f32], part: usize, words: &mut [u32]) {
+    fn copy_words(isa: Supported, row: &[f32], words: &mut [u32]) {
         // SAFETY: `isa` was detected.
-        with_f32_shells!(isa, shell => unsafe { shell::copy_words(row, part, words) })
+        with_f32_shells!(isa, shell => unsafe { shell::copy_words(row, words) })
     }
 
     fn panel(isa: Supported, job: PanelJob<f32>) -> usize {
@@ -259,7 +270,7 @@ impl Dtype for f32 {
 
     fn group(isa: Supported, group: &Group<'_>, sums: &mut [u32]) {
         with_f32_shells!(isa, shell => {
-            let Some(job) = group.job(shell::WIDTH.get(), shell::SIDE, sums) else { return };
+            let Some(job) = group.job(shell::SHAPE, sums) else { return };
             // SAFETY: `isa` was detected; `Group::job` checked all lengths.
             unsafe { shell::group(job) }
         })
@@ -307,14 +318,12 @@ impl Dtype for i8 {
     }
 
     fn tile_shape(isa: Supported) -> TileShape {
-        with_i8_shells!(isa, shell => TileShape {
-            width: shell::WIDTH, rows: shell::ROWS, codes: shell::LAYOUT.codes(), side: shell::SIDE
-        })
+        with_i8_shells!(isa, shell => shell::SHAPE)
     }
 
-    fn copy_words(isa: Supported, row: &[i8], part: usize, words: &mut [u32]) {
+    fn copy_words(isa: Supported, row: &[i8], words: &mut [u32]) {
         // SAFETY: `isa` was detected.
-        with_i8_shells!(isa, shell => unsafe { shell::copy_words(row, part, words) })
+        with_i8_shells!(isa, shell => unsafe { shell::copy_words(row, words) })
     }
 
     fn panel(isa: Supported, job: PanelJob<i8>) -> usize {
@@ -340,7 +349,7 @@ impl Dtype for i8 {
 
     fn group(isa: Supported, group: &Group<'_>, sums: &mut [u32]) {
         with_i8_shells!(isa, shell => {
-            let Some(job) = group.job(shell::WIDTH.get(), shell::SIDE, sums) else { return };
+            let Some(job) = group.job(shell::SHAPE, sums) else { return };
             // SAFETY: `isa` was detected; `Group::job` checked all lengths.
             unsafe { shell::group(job) }
         })
@@ -367,7 +376,7 @@ impl Dtype for i8 {
 
 /// Packs `steps` words, from word `first_step` on, of the bank rows of a span as one panel of `shape.width` columns.
 fn pack_panel<T: Element>(isa: Supported, shape: TileShape, bank: &Matrix<T>, rows: Span, first_step: usize, panel: &mut [u32]) {
-    let (width, codes, side) = (shape.width.get(), shape.codes.get(), shape.side.get());
+    let (width, codes, depth) = (shape.width.get(), shape.codes.get(), shape.depth.get());
     let steps = panel.len() / shape.width;
     let start = first_step * codes;
     let whole = (bank.dim().saturating_sub(start) / shape.codes).min(steps);
@@ -388,9 +397,9 @@ fn pack_panel<T: Element>(isa: Supported, shape: TileShape, bank: &Matrix<T>, ro
     // Steps short of a full vector, and the word that reaches past the rows' end.
     for column in 0..width {
         let row = if column < rows.count { bank.row(rows.first + column) } else { None };
-        for (unit, words) in panel.chunks_exact_mut(width * side).enumerate().skip(done / shape.side) {
-            let at = start + unit * side * codes;
-            for (part, word) in words.iter_mut().skip(column * side).take(side).enumerate() {
+        for (unit, words) in panel.chunks_exact_mut(width * depth).enumerate().skip(done / shape.depth) {
+            let at = start + unit * depth * codes;
+            for (part, word) in words.iter_mut().skip(column * depth).take(depth).enumerate() {
                 *word = row.map_or(0, |row| T::bank_word(isa, row, at + part * codes));
             }
         }

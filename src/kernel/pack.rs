@@ -38,8 +38,8 @@ pub(super) unsafe fn panel<L: Transpose<W>, const W: usize>(job: PanelJob<L::Ele
                     }
                 });
                 for (i, words) in L::transpose(rows).into_iter().enumerate() {
-                    let (unit, part) = (i / L::SIDE * L::SIDE, i % L::SIDE);
-                    L::store(job.panel.add((step + unit) * job.width + column * L::SIDE + part * W), words);
+                    let (unit, part) = (i / L::DEPTH * L::DEPTH, i % L::DEPTH);
+                    L::store(job.panel.add((step + unit) * job.width + column * L::DEPTH + part * W), words);
                 }
             }
             column += W;
@@ -60,13 +60,9 @@ pub(super) fn copy_f32(row: &[f32], words: &mut [u32]) {
     }
 }
 
-/// Copies the codes of a row as words of the gallery side; past the row with zero codes. With `SIDE` 2 it is row `part` of two that
-/// share the words.
+/// Copies the codes of a row as words of the gallery side; past the row with zero codes.
 #[inline(always)]
-pub(super) fn copy_codes<const SIDE: usize>(layout: WordLayout, row: &[i8], part: usize, words: &mut [u32]) {
-    if SIDE == 2 {
-        return fill_half(row, part, words);
-    }
+pub(super) fn copy_codes(layout: WordLayout, row: &[i8], words: &mut [u32]) {
     match layout {
         WordLayout::Wide2 => fill_words::<2>(row, words, pair_word),
         WordLayout::Signed4 => fill_words::<4>(row, words, quad_word),
@@ -82,22 +78,6 @@ pub(super) fn pair_word([a, b]: [i8; 2]) -> u32 {
 /// The word of four codes: byte `i` of memory is code `i` on every byte order, as the tiles load it.
 pub(super) fn quad_word(codes: [i8; 4]) -> u32 {
     u32::from_ne_bytes(codes.map(|code| code as u8))
-}
-
-/// Every other two words, four signed codes in each.
-#[inline(always)]
-fn fill_half(row: &[i8], part: usize, words: &mut [u32]) {
-    let (whole, rest) = row.as_chunks::<8>();
-    let mut last = [0i8; 8];
-    for (slot, code) in last.iter_mut().zip(rest) {
-        *slot = *code;
-    }
-    let codes = whole.iter().chain(core::iter::once(&last)).chain(core::iter::repeat(&[0; 8]));
-    for (four, &[a, b, c, d, e, f, g, h]) in words.as_chunks_mut::<4>().0.iter_mut().zip(codes) {
-        if let Some(two) = four.as_chunks_mut::<2>().0.get_mut(part) {
-            *two = [quad_word([a, b, c, d]), quad_word([e, f, g, h])];
-        }
-    }
 }
 
 #[inline(always)]

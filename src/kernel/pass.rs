@@ -71,10 +71,10 @@ impl Plan {
             return Some(Plan { part, block: split, chunk: CHUNK_MAX, ..plan });
         }
         // One gallery row at a time against one panel, as much depth as there is room for.
-        let side = shape.side.get();
-        let part = (words.checked_sub(2 * width)? / shape.width.saturating_add(side)).min(steps).min(DEPTH_BLOCK);
-        let part = part / shape.side * side;
-        (part > 0).then_some(Plan { part, run: part, block: width, group: 1, chunk: 1, copied: part * side, ..plan })
+        let shared = shape.shared.get();
+        let part = (words.checked_sub(2 * width)? / shape.width.saturating_add(shared)).min(steps).min(DEPTH_BLOCK);
+        let part = part / shape.depth * shape.depth.get();
+        (part > 0).then_some(Plan { part, run: part, block: width, group: 1, chunk: 1, copied: part * shared, ..plan })
     }
 }
 
@@ -155,8 +155,8 @@ fn multiply<T: Element>(
 ) -> Option<()> {
     let Plan { shape, .. } = *plan;
     let group_sums = NonZeroUsize::new(plan.group * plan.block)?;
-    let side = shape.side.get();
-    let shared_words = NonZeroUsize::new((A_STRIDE * side).min(plan.copied))?;
+    let shared = shape.shared.get();
+    let shared_words = NonZeroUsize::new((A_STRIDE * shared).min(plan.copied))?;
     for (g, sums) in sums.chunks_mut(group_sums.get()).enumerate() {
         let first = g * plan.group;
         if first >= chunk.count {
@@ -167,11 +167,14 @@ fn multiply<T: Element>(
         while run < depth.count {
             let steps = plan.run.min(depth.count - run);
             let at = depth.first + run;
-            for (i, words) in copied.chunks_mut(shared_words.get()).take(rows.div_ceil(side)).enumerate() {
-                for part in 0..side {
-                    let row = (i * side + part).min(rows - 1);
-                    let row = gallery.row(chunk.first + first + row)?.get(at * shape.codes.get()..)?;
-                    T::copy_words(isa, row, part, words.get_mut(..steps * side)?);
+            for (i, words) in copied.chunks_mut(shared_words.get()).take(rows.div_ceil(shared)).enumerate() {
+                let (words, done) = (words.get_mut(..steps * shared)?, i * shared);
+                if shared == 1 {
+                    let row = gallery.row(chunk.first + first + i)?.get(at * shape.codes.get()..)?;
+                    T::copy_words(isa, row, words);
+                } else {
+                    let columns = Span::new(chunk.first + first + done, shared.min(rows - done));
+                    pack_panel(isa, TileShape { width: shape.shared, ..shape }, gallery, columns, at, words);
                 }
             }
             let group = Group {

@@ -13,7 +13,9 @@ pub(crate) struct NeonI8mm;
 /// int8 words of four codes ([`WordLayout::Signed4`](super::WordLayout::Signed4)), two of each of two rows in a vector.
 impl TileLanes for NeonI8mm {
     const LANES: usize = 4;
-    const SIDE: usize = 2;
+    const ROWS: usize = 2;
+    const DEPTH: usize = 2;
+    const SHARED: usize = 4;
     type V = int32x4_t;
     #[inline(always)]
     unsafe fn load(p: *const u32) -> int32x4_t {
@@ -22,8 +24,13 @@ impl TileLanes for NeonI8mm {
     }
     #[inline(always)]
     unsafe fn splat(p: *const u32) -> int32x4_t {
-        // SAFETY: valid for 2 x 2 words by contract; unaligned load.
-        unsafe { vld1q_s32(p.cast()) }
+        // SAFETY: valid for one word by contract.
+        unsafe { vld1q_dup_s32(p.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn load_gallery(p: *const u32) -> int32x4_t {
+        // SAFETY: the caller's promise.
+        unsafe { Self::load(p) }
     }
     #[inline(always)]
     unsafe fn store(p: *mut u32, v: int32x4_t) {
@@ -46,10 +53,10 @@ impl TileLanes for NeonI8mm {
     }
     #[inline(always)]
     unsafe fn store_sums(p: *mut u32, stride: usize, sums: int32x4_t) {
-        // SAFETY: valid for two words of each of two rows by contract; unaligned stores.
+        // SAFETY: valid for two words of each of two rows by contract; unaligned stores. The first row comes last, to stay.
         unsafe {
-            vst1_s32(p.cast(), vget_low_s32(sums));
             vst1_s32(p.add(stride).cast(), vget_high_s32(sums));
+            vst1_s32(p.cast(), vget_low_s32(sums));
         }
     }
 }

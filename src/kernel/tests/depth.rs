@@ -41,14 +41,14 @@ fn dot_of_codes_is_exact_at_every_length_and_misalignment() {
     }
 }
 
-/// All 16 x 16 misalignments.
+/// Every length at every misalignment of either row; the random rows at all 16 x 16.
 #[test]
 fn dot_of_floats_is_canonical_at_every_length_and_misalignment() {
-    for (fill, a, b) in float_pairs() {
+    for (p, (fill, a, b)) in float_pairs().into_iter().enumerate() {
         let expected: Vec<_> = (0..=LONGEST).map(|len| Expected::canonical(&a[..len], &b[..len])).collect();
         let (mut left, mut right) = (Aligned::new(LONGEST + 16, f32::NAN), Aligned::new(LONGEST + 16, f32::NAN));
         for isa in isas() {
-            for (oa, ob) in all_offsets(16) {
+            for (oa, ob) in all_offsets(16).filter(|(oa, ob)| p == 0 || *ob == (5 * oa + 3) % 16) {
                 let (a, b) = (left.place(oa, &a), right.place(ob, &b));
                 for (len, expected) in expected.iter().enumerate() {
                     let got = f32::pair(isa, &a[..len], &b[..len]);

@@ -397,7 +397,9 @@ fn pack_panel<T: Element>(isa: Supported, shape: TileShape, bank: &Matrix<T>, ro
     // Steps short of a full vector, and the word that reaches past the rows' end.
     for column in 0..width {
         let row = if column < rows.count { bank.row(rows.first + column) } else { None };
-        for (unit, words) in panel.chunks_exact_mut(width * depth).enumerate().skip(done / shape.depth) {
+        for (unit, words) in
+            panel.chunks_exact_mut(shape.width.saturating_mul(shape.depth).get()).enumerate().skip(done / shape.depth)
+        {
             let at = start + unit * depth * codes;
             for (part, word) in words.iter_mut().skip(column * depth).take(depth).enumerate() {
                 *word = row.map_or(0, |row| T::bank_word(isa, row, at + part * codes));

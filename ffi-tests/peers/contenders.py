@@ -5,7 +5,14 @@ Bias pass: for each gallery row the mean of its k largest similarities with the 
 first. int8 peers get our codes with scale 1, so that results are whole numbers and can be compared.
 """
 
+import contextlib
+
 import numpy as np
+
+# USearch makes NumKong's symbols those of the whole process; a NumKong that is imported after it then names kernels that are slow, or
+# that the processor lacks.
+with contextlib.suppress(ImportError):
+    import numkong  # noqa: F401
 
 BLOCK = 512  # rows of a score matrix that numpy, torch and NumKong make at once
 

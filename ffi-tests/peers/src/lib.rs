@@ -34,14 +34,32 @@ pub extern "C" fn peers_multiply_add(isa: u32, int8: bool, calls: u32) -> f64 {
     isa.and_then(|isa| peaks::multiply_add(isa, int8)).map_or(0.0, |peak| peak.repeat(calls))
 }
 
-/// Reads memory front to back: the bytes read.
+/// Reads memory once: the bytes read. Eight streams far apart keep more of a core's misses in flight than one does, which is what
+/// `peaks::read` measures; `streams` says which.
 ///
 /// # Safety
 /// `data` points to `len` floats.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn peers_read(data: *const f32, len: usize, calls: u32) -> f64 {
+pub unsafe extern "C" fn peers_read(data: *const f32, len: usize, streams: bool, calls: u32) -> f64 {
     // SAFETY: the caller's promise.
-    peaks::read(unsafe { std::slice::from_raw_parts(data, len) }).repeat(calls)
+    let data = unsafe { std::slice::from_raw_parts(data, len) };
+    let read =
+        if streams { measure::Contender::new("", size_of_val(data) as f64, || eight_streams(data)) } else { peaks::read(data) };
+    read.repeat(calls)
+}
+
+fn eight_streams(data: &[f32]) {
+    let mut sums = [[0f32; 64]; 8];
+    let lines = data.len() / 8 / 64;
+    let mut streams: [_; 8] = std::array::from_fn(|i| data[i * lines * 64..(i + 1) * lines * 64].as_chunks::<64>().0.iter());
+    for _ in 0..lines {
+        for (sums, stream) in sums.iter_mut().zip(&mut streams) {
+            for (sum, x) in sums.iter_mut().zip(stream.next().expect("as many chunks in each stream")) {
+                *sum += x;
+            }
+        }
+    }
+    black_box(sums);
 }
 
 /// `status f(a, b, dim, &out)`: libnnn, and SimSIMD and NumKong, which return nothing.

@@ -2,17 +2,20 @@
 package itself, so a package that is missing is an ImportError, and the contender is skipped by name.
 
 Bias pass: for each gallery row the mean of its k largest similarities with the bank. Search: for each query the k best scores, best
-first. int8 peers get our codes with scale 1, so that results are whole numbers and can be compared.
+first. "(bias)": debiased, as ours is; "(no bias)": the peer has no such thing and does less. int8 peers get our codes with scale 1, so that results are whole numbers and can be compared.
 """
 
 import contextlib
 
 import numpy as np
 
-# USearch makes NumKong's symbols those of the whole process; a NumKong that is imported after it then names kernels that are slow, or
-# that the processor lacks.
+# NumKong is asked for its kernels before anything else is imported: with USearch (which makes NumKong's symbols those of the whole
+# process) and SimSIMD beside it, it names kernels that are slow, or that the processor lacks.
+NUMKONG = {}
 with contextlib.suppress(ImportError):
-    import numkong  # noqa: F401
+    import numkong
+
+    NUMKONG = {dtype: numkong.pointer_to_dot(dtype) for dtype in ("float32", "int8")}
 
 BLOCK = 512  # rows of a score matrix that numpy, torch and NumKong make at once
 
@@ -71,9 +74,7 @@ def svs_f32(gallery, bank, k):
 
 
 def usearch_f32(gallery, bank, k):
-    from usearch.index import MetricKind, search
-
-    return lambda: 1 - search(bank.f32, gallery.f32, k, MetricKind.IP, exact=True, threads=1).distances.mean(axis=1)
+    return lambda: usearch_scores(bank.f32, gallery.f32, k).mean(axis=1)
 
 
 BIAS_F32 = {
@@ -129,9 +130,7 @@ def faiss_signed_index(rows):
 
 
 def usearch_int8(gallery, bank, k):
-    from usearch.index import MetricKind, search
-
-    return lambda: 1 - search(bank.i8, gallery.i8, k, MetricKind.IP, exact=True, threads=1).distances.mean(axis=1)
+    return lambda: usearch_scores(bank.i8, gallery.i8, k).mean(axis=1)
 
 
 BIAS_I8 = {
@@ -142,81 +141,83 @@ BIAS_I8 = {
     "USearch exact int8": usearch_int8,
 }
 
-# ---- search ----------------------------------------------------------------------------------------------------------------
+# ---- search: an index once, then a function of the queries -------------------------------------------------------------------
 
 
-def search_faiss(queries, gallery, bias, k, cache={}):
+def search_faiss(gallery, bias, k):
     import faiss
 
-    index = cache.get(id(gallery))
-    if index is None:
-        index = cache[id(gallery)] = faiss.IndexFlatIP(gallery.dim)
-        index.add(gallery.f32)
-    return lambda: index.search(queries.f32, k)[0]
+    index = faiss.IndexFlatIP(gallery.dim)
+    index.add(gallery.f32)
+    return lambda queries: index.search(queries.f32, k)[0]
 
 
-def search_faiss_tuned(queries, gallery, bias, k):
-    """FAISS with its threshold for matrix multiplication set so that batches of any size use it."""
+def search_faiss_blas(gallery, bias, k):
+    """FAISS told to multiply matrices whatever the number of queries; by itself it does so from 250 on."""
     import faiss
 
-    search, usual = search_faiss(queries, gallery, bias, k), faiss.cvar.distance_compute_blas_threshold
+    search, usual = search_faiss(gallery, bias, k), faiss.cvar.distance_compute_blas_threshold
 
-    def run():
+    def run(queries):
         faiss.cvar.distance_compute_blas_threshold = 1
-        result = search()
-        faiss.cvar.distance_compute_blas_threshold = usual
-        return result
+        try:
+            return search(queries)
+        finally:
+            faiss.cvar.distance_compute_blas_threshold = usual
 
     return run
 
 
-def search_svs(queries, gallery, bias, k):
+def search_svs(gallery, bias, k):
     import svs
 
     index = svs.Flat(gallery.f32, svs.DistanceType.MIP, num_threads=1)
-    return lambda: index.search(queries.f32, k)[1]
+    return lambda queries: index.search(queries.f32, k)[1]
 
 
-def search_authors(queries, gallery, bias, k):
+def search_authors(gallery, bias, k):
     import torch
     from nnn import NNNRetriever
 
     retriever = NNNRetriever(gallery.dim)
-    q, g, means = torch.from_numpy(queries.f32), torch.from_numpy(gallery.f32), torch.from_numpy(bias[:, None])
-    return lambda: retriever.retrieve(g, q, k, 1.0, means, 128)[0]
+    g, means = torch.from_numpy(gallery.f32), torch.from_numpy(bias[:, None])
+    return lambda queries: retriever.retrieve(g, torch.from_numpy(queries.f32), k, 1.0, means, 128)[0]
 
 
-def search_usearch(queries, gallery, bias, k):
+def search_usearch(gallery, bias, k):
+    return lambda queries: usearch_scores(gallery.f32, queries.f32, k)
+
+
+def usearch_scores(gallery, queries, k):
+    """The scores of an exact search; USearch gives 1 - score, and one row for one query."""
     from usearch.index import MetricKind, search
 
-    return lambda: 1 - search(gallery.f32, queries.f32, k, MetricKind.IP, exact=True, threads=1).distances.reshape(queries.n, k)
+    return 1 - search(gallery, queries, k, MetricKind.IP, exact=True, threads=1).distances.reshape(len(queries), k)
 
 
 SEARCH_F32 = {
     "FAISS IndexFlatIP (no bias)": search_faiss,
-    "FAISS, BLAS at any size (no bias)": search_faiss_tuned,
+    "FAISS, BLAS at any size (no bias)": search_faiss_blas,
     "SVS Flat (no bias)": search_svs,
     "authors' package (bias)": search_authors,
     "USearch exact (no bias)": search_usearch,
 }
 
 
-def search_svs_int8(queries, gallery, bias, k):
+def search_svs_int8(gallery, bias, k):
     import svs
 
     index = svs.Flat(gallery.i8, svs.DistanceType.MIP, num_threads=1)
-    return lambda: index.search(queries.i8, k)[1]
+    return lambda queries: index.search(queries.i8, k)[1]
 
 
-def search_faiss_signed(queries, gallery, bias, k):
-    index, whole = faiss_signed_index(gallery), queries.i8.astype(np.float32)
-    return lambda: index.search(whole, k)[0]
+def search_faiss_signed(gallery, bias, k):
+    index = faiss_signed_index(gallery)
+    return lambda queries: index.search(queries.i8.astype(np.float32), k)[0]
 
 
-def search_usearch_int8(queries, gallery, bias, k):
-    from usearch.index import MetricKind, search
-
-    return lambda: 1 - search(gallery.i8, queries.i8, k, MetricKind.IP, exact=True, threads=1).distances.reshape(queries.n, k)
+def search_usearch_int8(gallery, bias, k):
+    return lambda queries: usearch_scores(gallery.i8, queries.i8, k)
 
 
 SEARCH_I8 = {
@@ -271,9 +272,9 @@ def pair_simsimd(dtype):
 
 def pair_numkong(dtype):
     def kernel(folder):
-        import numkong
-
-        return 0, numkong.pointer_to_dot(dtype), np.float64 if dtype == "float32" else np.int32
+        if dtype not in NUMKONG:
+            raise ImportError("No module named 'numkong'")
+        return 0, NUMKONG[dtype], np.float64 if dtype == "float32" else np.int32
 
     return kernel
 

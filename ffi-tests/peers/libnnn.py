@@ -182,9 +182,11 @@ class Library:
         encoded = sides()
         return lambda: call(*encoded)
 
-    def search_certified(self, queries, gallery, bias, k, encoded=None):
-        """The certified search; the codes of the queries are a part of each run, as they are when one serves."""
-        g, mean = encoded or self.encode_gallery(gallery)
+    def search_certified(self, queries, gallery, bias, k):
+        """The certified search; the codes of the queries are a part of each run, as they are when one serves. Those of the gallery
+        are made here."""
+        mean = self.mean(gallery)
+        g = self.encode(gallery, mean, GALLERY)
         size = self.c.nnn_certified_scratch(c_size_t(k), c_size_t(queries.dim))
         scratch, hits, found = np.zeros(size, np.uint8), _hits(queries.n, k), np.zeros(queries.n, np.uint32)
         done = Certificate()
@@ -195,10 +197,6 @@ class Library:
             return hits["score"]
 
         return run
-
-    def encode_gallery(self, gallery):
-        mean = self.mean(gallery)
-        return self.encode(gallery, mean, GALLERY), mean
 
 
 def _hits(n, k):

@@ -16,7 +16,8 @@ class Contender:
 
     def __init__(self, name, run, roof=None, unit_calls=1):
         self.name, self.run, self.roof, self.unit_calls = name, run, roof, unit_calls
-        self.calls, self.rounds, self.times, self.of_roof, self.extra = 1, 1, {}, [], None
+        self.calls, self.rounds, self.times, self.of_roof = 1, 1, {}, []
+        self.first = self.extra = None  # seconds of a first run, MiB
 
     def turn(self, clock):
         start = clock()
@@ -44,7 +45,7 @@ def interleave(contenders, rounds, turn, budget, clock=time.process_time):
     gc.collect()
     gc.disable()
     for c in contenders:
-        once = max(c.turn(clock) * c.unit_calls, 1e-7)
+        once = c.first if c.first and c.first > 10 * turn else max(c.turn(clock) * c.unit_calls, 1e-7)
         c.calls = max(1, round(turn / once))
         c.rounds = max(1, min(rounds, int(budget / (once * c.calls))))
     for r in range(rounds):
@@ -60,7 +61,7 @@ def interleave(contenders, rounds, turn, budget, clock=time.process_time):
 
 
 def memory_of(setup):
-    """Runs `setup` and once what it returns; that, and by how many MiB memory peaked above what was there before."""
+    """Runs `setup` and once what it returns: that, its seconds, and by how many MiB memory peaked above what was there before."""
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)  # or memory that was freed before would be used again unseen
@@ -71,9 +72,11 @@ def memory_of(setup):
     except OSError:
         before = None
     run = setup()
+    start = time.process_time()
     run()
+    first = time.process_time() - start
     peak = _memory("VmHWM")
-    return run, None if before is None or peak is None else max(0.0, peak - before)
+    return run, first, None if before is None or peak is None else max(0.0, peak - before)
 
 
 def _memory(field):

@@ -6,6 +6,7 @@ how to read them. Peers that are not installed are skipped by name. Before anyth
 """
 
 import argparse
+import functools
 import json
 import os
 import statistics
@@ -29,7 +30,7 @@ except ImportError:
     sys.exit("peers.py needs numpy: pip install numpy threadpoolctl")
 import contenders
 from chart import svg
-from libnnn import AVX2, Certificate, Library, Native, Rows
+from libnnn import AVX2, REPOSITORY, Certificate, Library, Native, Rows
 from measure import Contender, interleave, memory_of
 
 
@@ -132,7 +133,7 @@ class Run:
 
     def table(self, title, group, everyone, base, unit, operations=None, bars=True, budget=None, turn=None):
         rounds = 7 if self.full else 5
-        interleave(everyone, rounds, turn or 0.02, budget or (60 if self.full else 1.5))
+        interleave(everyone, rounds, turn or 0.02, budget or (60 if self.full else 0.8))
         scale = {"s": 1, "ms": 1e3, "ns": 1e9}[unit]
         rate = operations is not None
         print(f"\n{title}")
@@ -158,14 +159,26 @@ class Run:
             for k in self.options.k or ([16, 256] if self.full or dim == 512 else [16]):
                 self.bias_f32(gallery, bank, small, k, operations)
                 self.bias_i8(gallery, bank, small, k, operations)
+        if not self.options.dim:
+            gallery, bank = self.real("gallery", sizes[0]), self.real("bank", sizes[1])
+            small = self.real("gallery", 300), self.real("bank", 2_000)
+            self.bias_f32(gallery, bank, small, 16, 2.0 * gallery.n * bank.n * bank.dim, "real embeddings, ")
+
+    def real(self, name, n):
+        """Rows of the embeddings that libnnn ships, repeated to the number, each with noise of a quarter of its length."""
+        rows = np.load(REPOSITORY / "examples" / "data" / "pydoc-minilm" / f"{name}.npy").astype(np.float32)
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        rows = np.resize(rows, (n, rows.shape[1]))
+        rows += 0.25 / rows.shape[1] ** 0.5 * self.random.standard_normal(rows.shape, dtype=np.float32)
+        return Rows(rows / np.linalg.norm(rows, axis=1, keepdims=True)).quantize(self.lib)
 
     def contender(self, name, setup, roof):
-        run, extra = memory_of(setup)
+        run, first, extra = memory_of(setup)
         c = Contender(name, run, roof)
-        c.extra = extra
+        c.first, c.extra = first, extra
         return c
 
-    def bias_f32(self, gallery, bank, small, k, operations):
+    def bias_f32(self, gallery, bank, small, k, operations, kind=""):
         lib, roof = self.lib, self.roof(operations, False)
         want = lib.bias(*small, k)().copy()
         certificate = Certificate()
@@ -181,8 +194,8 @@ class Run:
             sys.exit("the certified pass and AVX2 must give the bits of the f32 pass")
         found = self.guarded(contenders.BIAS_F32, lambda _, f: f(*small, k), lambda _: want, 1e-5)
         theirs = [self.contender(name, lambda: factory(gallery, bank, k), roof) for name, factory in found]
-        title = f"Bias pass f32: {gallery.n:,} x {bank.n:,} rows, d = {bank.dim}, k = {k}"
-        self.table(title, f"bias pass f32, d {bank.dim}, k {k}", ours + theirs, ours[0], "s", operations)
+        title = f"Bias pass f32: {kind}{gallery.n:,} x {bank.n:,} rows, d = {bank.dim}, k = {k}"
+        self.table(title, f"bias pass f32, {kind}d {bank.dim}, k {k}", ours + theirs, ours[0], "s", operations)
         print(f"  (certified: {certificate.rescored / gallery.n:.1f} pairs a row computed in f32, {certificate.exhausted} rows fell back)")
 
     def bias_i8(self, gallery, bank, small, k, operations):
@@ -202,56 +215,54 @@ class Run:
         dim = (self.options.dim or [512])[0]
         gallery, small = self.unit(100_000, dim), self.unit(2_000, dim)
         bias = self.random.random(gallery.n, dtype=np.float32) / 10
-        encoded = self.lib.encode_gallery(gallery)
-        for batch in (1, 8, 32, 256):
-            self.search_f32(batch, gallery, small, bias, encoded)
-        for batch in (1, 8, 32, 256):
-            self.search_i8(batch, gallery, small, bias)
-        self.cliff(gallery, bias)
+        for int8, table in ((False, contenders.SEARCH_F32), (True, contenders.SEARCH_I8)):
+            indexes = self.indexes(table, int8, gallery, small, bias)
+            for batch in (1, 8, 32, 256):
+                self.search_batch(batch, int8, gallery, bias, indexes)
+            if not int8:
+                self.cliff(gallery, bias, indexes)
 
-    def search_table(self, title, group, ours, theirs, operations):
-        self.table(title, group, ours + theirs, ours[0], "ms", operations, budget=20 if self.full else 0.7)
-
-    def search_peers(self, table, int8, queries, gallery, small, bias, roof):
-        few, zero = self.unit(min(queries.n, 40), gallery.dim), np.zeros(small.n, np.float32)
+    def indexes(self, table, int8, gallery, small, bias):
+        """Per peer: the function of the queries and the MiB its index takes; one index for all batch sizes."""
+        few, one, zero = self.unit(40, gallery.dim), self.unit(1, gallery.dim), np.zeros(small.n, np.float32)
         biases = lambda name: bias[: small.n].copy() if name in contenders.BIASED else zero
         ours = lambda name: self.lib.search(few, small, biases(name), 10, int8)()
-        guarded = self.guarded(table, lambda n, f: f(few, small, biases(n), 10), ours, 1e-6 if int8 else 1e-5)
-        return [Contender(name, factory(queries, gallery, bias, 10), roof) for name, factory in guarded]
+        theirs = lambda name, f: functools.partial(f(small, biases(name), 10), few)
+        indexes = {}
+        for name, factory in self.guarded(table, theirs, ours, 1e-6 if int8 else 1e-5):
+            run, _, extra = memory_of(lambda: functools.partial(factory(gallery, bias, 10), one))
+            indexes[name] = run.func, extra
+        return indexes
 
-    def search_f32(self, batch, gallery, small, bias, encoded):
+    def search_batch(self, batch, int8, gallery, bias, indexes):
         queries = self.unit(batch, gallery.dim)
         operations = 2.0 * batch * gallery.n * gallery.dim
-        roof = self.roof(operations, False, gallery.f32)
-        plain, certified = self.lib.search(queries, gallery, bias, 10), self.lib.search_certified(queries, gallery, bias, 10, encoded)
-        if not (plain().copy() == certified()).all():
-            sys.exit("the certified search must give the bits of the f32 search")
-        ours = [Contender("libnnn f32 (bias)", plain, roof), Contender("libnnn certified (bias)", certified, roof)]
-        theirs = self.search_peers(contenders.SEARCH_F32, False, queries, gallery, small, bias, roof)
-        title = f"Search f32: {batch} at once over {gallery.n:,} rows, d = {gallery.dim}, k = 10"
-        self.search_table(title, f"search f32, {batch} at once", ours, theirs, operations)
+        kind = "int8" if int8 else "f32"
+        roof = self.roof(operations, int8, gallery.i8 if int8 else gallery.f32)
+        everyone = [self.contender(f"libnnn {kind} (bias)", lambda: self.lib.search(queries, gallery, bias, 10, int8), roof)]
+        if not int8:
+            certified = self.contender("libnnn certified (bias)", lambda: self.lib.search_certified(queries, gallery, bias, 10), roof)
+            if not (everyone[0].run() == certified.run()).all():
+                sys.exit("the certified search must give the bits of the f32 search")
+            everyone.append(certified)
+        for name, (function, extra) in indexes.items():
+            everyone.append(Contender(name, functools.partial(function, queries), roof))
+            everyone[-1].extra = extra
+        title = f"Search {kind}: {batch} at once over {gallery.n:,} rows, d = {gallery.dim}, k = 10"
+        self.table(title, f"search {kind}, {batch} at once", everyone, everyone[0], "ms", operations, budget=20 if self.full else 0.4)
 
-    def search_i8(self, batch, gallery, small, bias):
-        queries = self.unit(batch, gallery.dim)
-        operations = 2.0 * batch * gallery.n * gallery.dim
-        roof = self.roof(operations, True, gallery.i8)
-        ours = [Contender("libnnn int8 (bias)", self.lib.search(queries, gallery, bias, 10, int8=True), roof)]
-        theirs = self.search_peers(contenders.SEARCH_I8, True, queries, gallery, small, bias, roof)
-        title = f"Search int8: {batch} at once over {gallery.n:,} rows, d = {gallery.dim}, k = 10"
-        self.search_table(title, f"search int8, {batch} at once", ours, theirs, operations)
-
-    def cliff(self, gallery, bias):
+    def cliff(self, gallery, bias, indexes):
         """One query more or less should not change much."""
-        everyone = []
+        everyone, faiss = [], "FAISS IndexFlatIP (no bias)"
         for batch in (249, 250):
             queries = self.unit(batch, gallery.dim)
             roof = self.roof(2.0 * batch * gallery.n * gallery.dim, False, gallery.f32)
             everyone.append(Contender(f"libnnn f32, {batch} queries", self.lib.search(queries, gallery, bias, 10), roof))
-            faiss = dict(self.peers(contenders.SEARCH_F32)).get("FAISS IndexFlatIP (no bias)")
-            if faiss:
-                everyone.append(Contender(f"FAISS IndexFlatIP, {batch} queries", faiss(queries, gallery, bias, 10), roof))
-        self.table("Batch sizes beside FAISS's threshold", "cliff", everyone, everyone[0], "ms", bars=False,
-                   budget=20 if self.full else 2)
+            if faiss in indexes:
+                run = functools.partial(indexes[faiss][0], queries)
+                everyone.append(Contender(f"FAISS IndexFlatIP, {batch} queries", run, roof))
+        self.table("Search f32 at FAISS's threshold for matrix multiplication", "cliff", everyone, everyone[0], "ms", bars=False,
+                   budget=20 if self.full else 1)
 
     def pair(self):
         folder = self.native.folder

@@ -29,9 +29,9 @@ try:
 except ImportError:
     sys.exit("peers.py needs numpy: pip install numpy threadpoolctl")
 import contenders
-from chart import svg
 from libnnn import AVX2, REPOSITORY, Certificate, Library, Native, Rows
 from measure import Contender, interleave, memory_of
+from report import markdown, svg
 
 
 def arguments():
@@ -45,6 +45,7 @@ def arguments():
     parser.add_argument("--ours", action="store_true", help="libnnn and FAISS only")
     parser.add_argument("--core", type=int, help="the core to stay on (default: the last one allowed)")
     parser.add_argument("--svg", metavar="PATH", help="write the ratios as a bar chart")
+    parser.add_argument("--markdown", metavar="PATH", help="write the ratios as one table")
     parser.add_argument("--json", metavar="PATH", help="write every figure")
     parser.add_argument("--two-threads", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -133,7 +134,7 @@ class Run:
 
     def table(self, title, group, everyone, base, unit, operations=None, bars=True, budget=None, turn=None):
         rounds = 7 if self.full else 5
-        interleave(everyone, rounds, turn or 0.02, budget or (60 if self.full else 0.8))
+        interleave(everyone, rounds, turn or 0.02, budget or (60 if self.full else 0.6))
         scale = {"s": 1, "ms": 1e3, "ns": 1e9}[unit]
         rate = operations is not None
         print(f"\n{title}")
@@ -249,7 +250,7 @@ class Run:
             everyone.append(Contender(name, functools.partial(function, queries), roof))
             everyone[-1].extra = extra
         title = f"Search {kind}: {batch} at once over {gallery.n:,} rows, d = {gallery.dim}, k = 10"
-        self.table(title, f"search {kind}, {batch} at once", everyone, everyone[0], "ms", operations, budget=20 if self.full else 0.4)
+        self.table(title, f"search {kind}, {batch} at once", everyone, everyone[0], "ms", operations, budget=20 if self.full else 0.3)
 
     def cliff(self, gallery, bias, indexes):
         """One query more or less should not change much."""
@@ -414,12 +415,10 @@ def main():
     for name, reason in run.skipped.items():
         print(f"skipped: {name} ({reason})")
     print(f"{time.time() - started:.0f} s in all; \"time/ours\" is the median of the ratios within rounds: above 1 libnnn is faster")
-    if options.svg:
-        with open(options.svg, "w") as f:
-            f.write(svg(run.groups))
-    if options.json:
-        with open(options.json, "w") as f:
-            json.dump(run.groups, f, indent=1)
+    for path, text in ((options.svg, svg), (options.markdown, markdown), (options.json, functools.partial(json.dumps, indent=1))):
+        if path:
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(text(run.groups))
 
 
 if __name__ == "__main__":

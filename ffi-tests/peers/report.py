@@ -1,17 +1,17 @@
-"""The ratios as an SVG bar chart: how many times as long as libnnn each contender takes, on a logarithmic axis."""
+"""The ratios as an SVG bar chart (how many times as long as libnnn each contender takes, on a logarithmic axis) and as a Markdown table."""
 
 import math
 from xml.sax.saxutils import escape
 
-WIDTH, LABEL, BAR, ROW, HEAD = 400, 178, 168, 15, 30
+WIDTH, LABEL, BAR, ROW, HEAD = 420, 200, 168, 15, 32
 LOW, HIGH = 0.25, 16
 SLOWER, FASTER, OURS = "#9aa5b1", "#d9822b", "#2b6cb0"
 
 
 def svg(groups):
-    """Columns of groups: the bias pass, search, single pairs."""
+    """Three columns of groups: the f32 bias pass; int8 and single pairs; search."""
     groups = [g for g in groups if g["bars"]]
-    columns = [[g for g in groups if g["group"].startswith(word)] for word in ("bias pass f32", "bias pass int8", "search", "pair")]
+    columns = [[g for g in groups if g["group"].startswith(words)] for words in ("bias pass f32", ("bias pass int8", "pair"), "search")]
     columns = [c for c in columns if c]
     parts, height = [], 0
     for x, column in enumerate(columns):
@@ -59,3 +59,40 @@ def _group(x, y, group):
         out.append(f'<text x="{max(end, one) + 4:.1f}" y="{top + 9}">{row["ratio"]:.2f}</text>')
     out.append(f'<line x1="{one:.1f}" x2="{one:.1f}" y1="{HEAD - 5}" y2="{bottom}" stroke="#222"/>')
     return "\n".join(out) + "\n</g>\n"
+
+
+JOBS = {"FAISS": "FAISS", "torch": ("authors'", "torch int8"), "ScaNN": "ScaNN", "SVS": "SVS", "USearch": "USearch", "NumKong": "NumKong"}
+PAIRS = {"FAISS": "FAISS", "hnswlib": "hnswlib", "SimSIMD": "SimSIMD", "NumKong": "NumKong"}
+
+
+def markdown(groups):
+    """One line per job: libnnn's time and share of the limit, and how many times as long each peer takes, at its best; bold where the
+    peer is faster. The certified forms have lines of their own, beside the same peers."""
+    groups = [g for g in groups if g["bars"]]
+    pairs = [g for g in groups if g["group"].startswith("pair")]
+    tables = _table([g for g in groups if g not in pairs], JOBS), _table(pairs, PAIRS)
+    return "\n".join(t for t in tables if t)
+
+
+def _table(groups, columns):
+    lines = [_line(g, row, columns) for g in groups for row in g["rows"] if row["name"] == g["base"] or "certified" in row["name"]]
+    head = ["| one core | libnnn | of limit | " + " | ".join(columns) + " |", "|---|---|---|" + "---|" * len(columns)]
+    return "\n".join([*head, *filter(None, lines)]) + "\n" if lines else ""
+
+
+def _line(group, ours, columns):
+    if "encoding" in ours["name"]:
+        return ""
+    job = group["group"] + (", certified" if "certified" in ours["name"] else "")
+    scale, unit = next((s, u) for s, u in ((1, "s"), (1e3, "ms"), (1e9, "ns")) if ours["seconds"] * s >= 1 or u == "ns")
+    share = f"{100 * ours['of_limit']:.0f} %" if ours["of_limit"] else ""
+    cells = [_cell(group, ours, prefix) for prefix in columns.values()]
+    return f"| {job} | {ours['seconds'] * scale:.3g} {unit} | {share} | " + " | ".join(cells) + " |"
+
+
+def _cell(group, ours, prefix):
+    ratios = [row["ratio"] / ours["ratio"] for row in group["rows"] if row["name"].startswith(prefix)]
+    if not ratios:
+        return ""
+    best = min(ratios)
+    return f"**{best:.2f}**" if best < 1 else f"{best:.2f}"

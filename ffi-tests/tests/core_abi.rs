@@ -1,782 +1,354 @@
-//! The C functions themselves: every argument of every entry wrong in every way, alone and in pairs, has its exact code and nothing
-//! is written; and right arguments, each flush against an inaccessible page, are all that is touched.
-#![cfg(all(unix, target_pointer_width = "64"))]
+//! Every exported function against every wrong argument, alone and in pairs: the exact code, and nothing written; and its right
+//! arguments, each flush against an inaccessible page.
+//!
+//! The closures call with the addresses of live memory of `contract`, or with addresses that the contract allows a call to refuse.
 
+use ffi_tests::artefacts::exports_list;
+use ffi_tests::contract::{Elements, Function, Param, wrong, wrong_for};
 use ffi_tests::data::for_each_isa;
-use ffi_tests::guard::Guarded;
 use nnn::abi::*;
 use nnn::{Bound, Certificate, Hit};
+use std::ops::RangeInclusive;
 
-/// The documented order of errors.
-const ORDER: [StatusCode; 10] = [
-    NNN_ERR_NULL,
-    NNN_ERR_DIM,
-    NNN_ERR_K,
-    NNN_ERR_STRIDE,
-    NNN_ERR_OVERFLOW,
-    NNN_ERR_RANGE,
-    NNN_ERR_ALIGN,
-    NNN_ERR_CAPACITY,
-    NNN_ERR_ALIAS,
-    NNN_ERR_VALUE,
+/// Functions without a status, or without a wrong argument.
+const INFALLIBLE: [&str; 9] = [
+    "nnn_abi_version",
+    "nnn_certified_scratch",
+    "nnn_cpu_hwcap",
+    "nnn_isa_active",
+    "nnn_isa_str",
+    "nnn_neighbors_scratch",
+    "nnn_search_scratch",
+    "nnn_status_str",
+    "nnn_version",
 ];
 
+const DIM: usize = 5;
+const GALLERY: usize = 7;
+const BANK: usize = 6;
+const QUERIES: usize = 3;
+const FIRST: usize = 2;
+const COUNT: usize = 3;
+const RANGE: RangeInclusive<usize> = FIRST..=FIRST + COUNT - 1;
+const K: usize = 2;
+const STRIDE: usize = 8;
 const HUGE: usize = usize::MAX;
-const SCRATCH: usize = 8 << 10;
-
-/// Where a pointer or a number is passed: as an argument, or in a word of a struct.
-#[derive(Clone, Copy, PartialEq)]
-enum Slot {
-    Argument(usize),
-    Word(usize),
-}
-
-/// The memory of a pointer.
-#[derive(Clone)]
-struct Region {
-    name: String,
-    slot: Slot,
-    start: usize,
-    bytes: usize,
-    align: usize,
-    written: bool,
-    optional: bool,
-    /// A NaN in it is refused.
-    finite: bool,
-    /// It is read to judge the other arguments: a struct, or a count.
-    judged: bool,
-}
-
-enum Layout {
-    /// One after the other without a gap, so that a call which succeeds shows that neighbours do not overlap.
-    Packed,
-    /// Each with an inaccessible page after its last byte, or before its first.
-    Guarded { at_end: bool },
-}
-
-/// The arguments of one call, and all memory that they name.
-struct World {
-    layout: Layout,
-    /// Rows, dim and elements between rows.
-    rows: usize,
-    dim: usize,
-    gap: usize,
-    k: usize,
-    arena: Vec<u64>,
-    used: usize,
-    guarded: Vec<Guarded>,
-    arguments: Vec<u64>,
-    names: Vec<(&'static str, usize)>,
-    regions: Vec<Region>,
-    /// Structs that describe a matrix: its name, and the address of its words `rows, dim, stride`.
-    shapes: Vec<(&'static str, usize, usize)>,
-}
-
-impl World {
-    fn new(layout: Layout, [rows, dim, gap, k]: [usize; 4]) -> World {
-        let (arena, regions) = (vec![0; if matches!(layout, Layout::Packed) { 4 << 10 } else { 0 }], Vec::new());
-        let (guarded, arguments, names, shapes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        World { layout, rows, dim, gap, k, arena, used: 0, guarded, arguments, names, regions, shapes }
-    }
-
-    /// Memory with these values.
-    fn memory<T: Copy>(&mut self, values: &[T]) -> (usize, usize, usize) {
-        let bytes = size_of_val(values);
-        let start = match self.layout {
-            Layout::Packed => {
-                let start = self.arena.as_mut_ptr().wrapping_byte_add(self.used).cast::<T>();
-                self.used += bytes.next_multiple_of(8);
-                assert!(self.used <= 8 * self.arena.len());
-                // SAFETY: inside of the arena, aligned to 8 bytes.
-                unsafe { start.copy_from_nonoverlapping(values.as_ptr(), values.len()) };
-                start.expose_provenance()
-            }
-            Layout::Guarded { at_end } => {
-                let mut guarded = Guarded::new(bytes);
-                let start = guarded.place(values, at_end).as_mut_ptr().expose_provenance();
-                self.guarded.push(guarded);
-                start
-            }
-        };
-        (start, bytes, align_of::<T>())
-    }
-
-    fn region<T: Copy>(&mut self, name: &str, slot: Slot, values: &[T]) -> &mut Region {
-        let (start, bytes, align) = self.memory(values);
-        self.set(slot, start as u64);
-        self.regions.push(Region {
-            name: name.to_owned(),
-            slot,
-            start,
-            bytes,
-            align,
-            written: false,
-            optional: false,
-            finite: false,
-            judged: false,
-        });
-        self.regions.last_mut().unwrap()
-    }
-
-    fn set(&mut self, slot: Slot, value: u64) {
-        match slot {
-            Slot::Argument(i) => self.arguments[i] = value,
-            // SAFETY: a word of a struct in this world's memory.
-            Slot::Word(address) => unsafe { std::ptr::with_exposed_provenance_mut::<u64>(address).write(value) },
-        }
-    }
-
-    fn get(&self, slot: Slot) -> u64 {
-        match slot {
-            Slot::Argument(i) => self.arguments[i],
-            // SAFETY: as above.
-            Slot::Word(address) => unsafe { std::ptr::with_exposed_provenance::<u64>(address).read() },
-        }
-    }
-
-    fn next(&mut self) -> Slot {
-        self.arguments.push(0);
-        Slot::Argument(self.arguments.len() - 1)
-    }
-
-    /// A number.
-    fn number(&mut self, name: &'static str, value: u64) {
-        self.next();
-        let at = self.arguments.len() - 1;
-        self.arguments[at] = value;
-        self.names.push((name, at));
-    }
-
-    fn size(&mut self, name: &'static str, value: usize) {
-        self.number(name, value as u64);
-    }
-
-    fn input<T: Copy>(&mut self, name: &str, values: &[T]) -> &mut Region {
-        let slot = self.next();
-        self.region(name, slot, values)
-    }
-
-    fn output<T: Copy>(&mut self, name: &str, values: &[T]) -> &mut Region {
-        let region = self.input(name, values);
-        region.written = true;
-        region
-    }
-
-    fn scratch(&mut self) {
-        self.output("scratch", &[0xA5u8; SCRATCH]);
-        self.size("scratch_len", SCRATCH);
-    }
-
-    /// Elements of a matrix, the gaps included.
-    fn span(&self) -> usize {
-        (self.rows - 1) * (self.dim + self.gap) + self.dim
-    }
-
-    fn floats(&self) -> Vec<f32> {
-        (0..self.span()).map(|i| (i * 7 % 13) as f32 / 8.0 - 0.5).collect()
-    }
-
-    /// The words of a matrix from `at` on: `f32` when there are no scales.
-    fn matrix(&mut self, name: &'static str, at: usize, codes: bool, finite: bool) {
-        let shape = [self.rows, self.dim, self.dim + self.gap];
-        let data = Slot::Word(at);
-        if codes {
-            let values: Vec<i8> = (0..self.span()).map(|i| (i * 37 % 251) as i8).collect();
-            self.region(&format!("{name}.data"), data, &values);
-            let scale = self.region(&format!("{name}.scale"), Slot::Word(at + 8), &vec![0.5f32; shape[0]]);
-            (scale.optional, scale.finite) = (true, finite);
-        } else {
-            let values = self.floats();
-            self.region(&format!("{name}.data"), data, &values).finite = finite;
-        }
-        let words = at + if codes { 16 } else { 8 };
-        for (i, value) in shape.into_iter().enumerate() {
-            self.set(Slot::Word(words + 8 * i), value as u64);
-        }
-        self.shapes.push((name, words, if codes { 1 } else { 4 }));
-    }
-
-    /// A matrix argument; `finite`: the function refuses values (scales) that are not.
-    fn mat(&mut self, name: &'static str, codes: bool, finite: bool) {
-        let slot = self.next();
-        let structure = self.region(name, slot, &vec![0u64; if codes { 5 } else { 4 }]);
-        structure.judged = true;
-        let at = structure.start;
-        self.matrix(name, at, codes, finite);
-    }
-
-    /// The bytes of every region.
-    fn contents(&self) -> Vec<Vec<u8>> {
-        // SAFETY: the regions are memory of this world.
-        let bytes = |r: &Region| unsafe { std::slice::from_raw_parts(std::ptr::with_exposed_provenance::<u8>(r.start), r.bytes) };
-        self.regions.iter().map(|region| bytes(region).to_vec()).collect()
-    }
-}
-
-/// What a C function takes, made of a word.
-trait Word {
-    fn of(word: u64) -> Self;
-}
-impl Word for usize {
-    fn of(word: u64) -> usize {
-        word as usize
-    }
-}
-impl Word for u32 {
-    fn of(word: u64) -> u32 {
-        word as u32
-    }
-}
-impl Word for u64 {
-    fn of(word: u64) -> u64 {
-        word
-    }
-}
-impl Word for f32 {
-    fn of(word: u64) -> f32 {
-        f32::from_bits(word as u32)
-    }
-}
-impl<T> Word for *const T {
-    fn of(word: u64) -> *const T {
-        std::ptr::with_exposed_provenance(word as usize)
-    }
-}
-impl<T> Word for *mut T {
-    fn of(word: u64) -> *mut T {
-        std::ptr::with_exposed_provenance_mut(word as usize)
-    }
-}
-
-/// A function, how its arguments are made, the numbers it refuses, and which memory a number makes empty.
-struct Entry {
-    name: &'static str,
-    call: fn(&[u64]) -> StatusCode,
-    build: fn(&mut World),
-    numbers: &'static [(&'static str, u64, StatusCode)],
-    /// (number or matrix whose 0 makes a pointer's length 0, that pointer)
-    empties: &'static [(&'static str, &'static str)],
-}
-
-macro_rules! entry {
-    ($name:ident($($i:literal)*), $build:expr, $numbers:expr, $empties:expr) => {
-        Entry {
-            name: stringify!($name),
-            // SAFETY: the world keeps what the arguments name; the function must refuse the rest.
-            call: |a| unsafe { $name($(Word::of(a[$i])),*) },
-            build: $build,
-            numbers: $numbers,
-            empties: $empties,
-        }
-    };
-}
-
-const NAN: u64 = 0x7FC0_0000;
-const INFINITY: u64 = 0x7F80_0000;
-const ALPHA: u64 = 0x3F40_0000; // 0.75
-const ALL: u64 = HUGE as u64;
 const NO_HIT: Hit = Hit { score: -77.0, id: 99 };
 
-const K_IS_0: (&str, u64, StatusCode) = ("k", 0, NNN_ERR_K);
-const RANGES: [(&str, u64, StatusCode); 4] =
-    [("first", 1, NNN_ERR_RANGE), ("first", ALL, NNN_ERR_RANGE), ("count", 1 << 20, NNN_ERR_RANGE), ("count", ALL, NNN_ERR_RANGE)];
-const UPDATE: &[(&str, u64, StatusCode)] = &[
-    K_IS_0,
-    ("k", ALL, NNN_ERR_OVERFLOW),
-    ("scratch_len", 4095, NNN_ERR_CAPACITY),
-    ("scratch_len", ALL, NNN_ERR_OVERFLOW),
-    RANGES[0],
-    RANGES[1],
-    RANGES[2],
-    RANGES[3],
-];
-const BIAS: &[(&str, u64, StatusCode)] = &[
-    K_IS_0,
-    ("k", ALL, NNN_ERR_K),
-    ("scratch_len", 4095, NNN_ERR_CAPACITY),
-    ("scratch_len", ALL, NNN_ERR_OVERFLOW),
-    ("alpha", NAN, NNN_ERR_VALUE),
-    ("alpha", INFINITY, NNN_ERR_VALUE),
-    RANGES[0],
-    RANGES[1],
-    RANGES[2],
-    RANGES[3],
-];
-const SEARCH: &[(&str, u64, StatusCode)] =
-    &[K_IS_0, ("k", ALL, NNN_ERR_OVERFLOW), ("scratch_len", ALL, NNN_ERR_OVERFLOW), RANGES[0], RANGES[1], RANGES[2], RANGES[3]];
-const CERTIFIED_SEARCH: &[(&str, u64, StatusCode)] = &[
-    K_IS_0,
-    ("scratch_len", 4095, NNN_ERR_CAPACITY),
-    ("scratch_len", ALL, NNN_ERR_OVERFLOW),
-    RANGES[0],
-    RANGES[1],
-    RANGES[2],
-    RANGES[3],
-];
-
-fn range(w: &mut World) {
-    w.size("first", 0);
-    w.size("count", w.rows);
+fn mat(rows: usize, refuses: Option<RangeInclusive<usize>>) -> Param {
+    Param::Mat { rows, dim: DIM, refuses }
 }
 
-fn scores(w: &mut World, codes: bool) {
-    w.mat("queries", codes, true);
-    w.mat("gallery", codes, false);
-    range(w);
-    w.output("out", &vec![7f32; w.rows * w.rows]);
-    w.size("out_stride", w.rows);
+fn codes(rows: usize, refuses: Option<RangeInclusive<usize>>) -> Param {
+    Param::Codes { rows, dim: DIM, refuses }
 }
 
-fn update(w: &mut World, codes: bool) {
-    w.mat("gallery", codes, true);
-    w.mat("bank", codes, true);
-    w.size("k", w.k);
-    range(w);
-    w.scratch();
-    w.output("table", &vec![f32::NEG_INFINITY; w.rows * w.k]).finite = true;
+/// `first` and `count`, of the gallery that is parameter `gallery`.
+fn range_of(gallery: usize) -> [Param; 2] {
+    let late = |value| wrong_for(gallery, value, NNN_ERR_RANGE);
+    [
+        Param::Size(FIRST, vec![late(GALLERY - COUNT + 1), late(GALLERY + 1), late(HUGE)]),
+        Param::Size(COUNT, vec![late(GALLERY - FIRST + 1), late(GALLERY + 1), late(HUGE)]),
+    ]
 }
 
-fn bias(w: &mut World, codes: bool) {
-    w.mat("gallery", codes, true);
-    w.mat("bank", codes, true);
-    w.size("k", w.k);
-    w.number("alpha", ALPHA);
-    range(w);
-    w.scratch();
-    w.output("bias", &vec![7f32; w.rows]);
+fn stride(code_of_huge: i32) -> Param {
+    Param::Size(STRIDE, vec![wrong(0, NNN_ERR_STRIDE), wrong(2, NNN_ERR_STRIDE), wrong(HUGE, code_of_huge)])
 }
 
-fn search_rest(w: &mut World) {
-    let bias = w.input("bias", &vec![0.25f32; w.rows]);
-    (bias.optional, bias.finite) = (true, true);
-    w.input("allow", &vec![u64::MAX; w.rows.div_ceil(64)]).optional = true;
-    w.size("k", w.k);
-    range(w);
-    w.scratch();
-    w.output("hits", &vec![NO_HIT; w.rows * w.k]);
-    w.output("found", &vec![9u32; w.rows]);
+fn k(code_of_huge: i32) -> Param {
+    Param::Size(K, vec![wrong(0, NNN_ERR_K), wrong(HUGE, code_of_huge)])
 }
 
-fn search(w: &mut World, codes: bool) {
-    w.mat("queries", codes, true);
-    w.mat("gallery", codes, false);
-    search_rest(w);
+/// k of a bias from the bank that is parameter 1.
+fn k_of_bank() -> Param {
+    Param::Size(K, vec![wrong(0, NNN_ERR_K), wrong_for(1, BANK + 1, NNN_ERR_K), wrong_for(1, HUGE, NNN_ERR_K)])
 }
 
-/// Rows with codes that are as good as any for the checks: the bounds say that nothing is known.
-fn encoded(w: &mut World, name: &'static str, parts: [&'static str; 2], finite: bool) {
-    let slot = w.next();
-    let structure = w.region(name, slot, &[0u64; 10]);
-    structure.judged = true;
-    let at = structure.start;
-    w.matrix(parts[0], at, false, finite);
-    w.matrix(parts[1], at + 32, true, false);
-    let bound = Bound { residual: 1e3, norm: 1e3, length: 1e3, offset: 0.0 };
-    w.region(&format!("{name}.bounds"), Slot::Word(at + 72), &vec![bound; w.rows]);
+fn out<T>(n: usize) -> Param {
+    Param::Out(Elements::blank::<T>(n))
 }
 
-fn certificate(w: &mut World) {
-    w.output("certificate", &[Certificate { rescored: 9, exhausted: 9 }]).optional = true;
+fn table(rows: usize) -> Elements {
+    Elements::floats(&[0.5, -0.25].repeat(rows))
 }
 
-/// Every function with a pointer argument. The arguments of a function in this order.
-fn entries() -> Vec<Entry> {
+fn biases(rows: usize) -> Elements {
+    Elements::floats(&vec![0.125; rows])
+}
+
+fn function(name: &'static str, params: impl IntoIterator<Item = Param>, call: fn(&[usize]) -> i32) -> Function {
+    Function { name, params: params.into_iter().collect(), call, reports: None }
+}
+
+fn machine() -> Vec<Function> {
+    let room = 16;
+    let least = nnn::Isa::available().count();
     vec![
-        entry!(
-            nnn_isa_available(0 1 2),
-            |w| {
-                w.output("list", &[77u32; 16]);
-                w.size("capacity", 16);
-                w.output("count", &[77usize]);
-            },
-            &[("capacity", 1, NNN_ERR_CAPACITY), ("capacity", ALL, NNN_ERR_OVERFLOW)],
-            &[]
-        ),
-        entry!(
-            nnn_dot_f32(0 1 2 3),
-            |w| {
-                let values = vec![0.5f32; w.dim];
-                w.input("a", &values);
-                w.input("b", &values);
-                w.size("dim", w.dim);
-                w.output("out", &[7f32]);
-            },
-            &[("dim", 0, NNN_ERR_DIM), ("dim", 131_072, NNN_ERR_DIM), ("dim", ALL, NNN_ERR_DIM)],
-            &[("dim", "a"), ("dim", "b")]
-        ),
-        entry!(
-            nnn_dot_i8(0 1 2 3),
-            |w| {
-                let values = vec![-128i8; w.dim];
-                w.input("a", &values);
-                w.input("b", &values);
-                w.size("dim", w.dim);
-                w.output("out", &[7i32]);
-            },
-            &[("dim", 0, NNN_ERR_DIM), ("dim", 131_072, NNN_ERR_DIM), ("dim", ALL, NNN_ERR_DIM)],
-            &[("dim", "a"), ("dim", "b")]
-        ),
-        entry!(nnn_scores_f32(0 1 2 3 4 5), |w| scores(w, false), SCORES, &[]),
-        entry!(nnn_scores_i8(0 1 2 3 4 5), |w| scores(w, true), SCORES, &[]),
-        entry!(
-            nnn_find_nonfinite_f32(0 1 2),
-            |w| {
-                w.mat("m", false, false);
-                w.output("row", &[77usize]);
-                w.output("col", &[77usize]);
-            },
-            &[],
-            &[]
-        ),
-        entry!(
-            nnn_normalize_f32(0 1 2),
-            |w| {
-                w.mat("src", false, true);
-                let stride = w.dim + w.gap + 2; // not the one that would be in place
-                w.output("dst", &vec![7f32; (w.rows - 1) * stride + w.dim]);
-                w.size("dst_stride", stride);
-            },
-            &[("dst_stride", 0, NNN_ERR_STRIDE), ("dst_stride", ALL, NNN_ERR_OVERFLOW)],
-            &[]
-        ),
-        entry!(
-            nnn_quantize_i8(0 1 2 3),
-            |w| {
-                w.mat("src", false, true);
-                w.output("dst", &vec![7i8; w.span()]);
-                w.size("dst_stride", w.dim + w.gap);
-                w.output("scale", &vec![7f32; w.rows]);
-            },
-            &[("dst_stride", 0, NNN_ERR_STRIDE), ("dst_stride", ALL, NNN_ERR_OVERFLOW)],
-            &[]
-        ),
-        entry!(
-            nnn_neighbors_init(0 1 2),
-            |w| {
-                w.output("table", &vec![7f32; w.rows * w.k]);
-                w.size("rows", w.rows);
-                w.size("k", w.k);
-            },
-            &[K_IS_0, ("k", ALL, NNN_ERR_OVERFLOW), ("rows", 1 << 32, NNN_ERR_RANGE), ("rows", ALL, NNN_ERR_OVERFLOW)],
-            &[("k", "table")]
-        ),
-        entry!(nnn_neighbors_update_f32(0 1 2 3 4 5 6 7), |w| update(w, false), UPDATE, &[("k", "table")]),
-        entry!(nnn_neighbors_update_i8(0 1 2 3 4 5 6 7), |w| update(w, true), UPDATE, &[("k", "table")]),
-        entry!(
-            nnn_neighbors_merge(0 1 2 3),
-            |w| {
-                let values = vec![0.5f32; w.rows * w.k];
-                w.output("into", &values).finite = true;
-                w.input("from", &vec![0.75f32; w.rows * w.k]).finite = true;
-                w.size("rows", w.rows);
-                w.size("k", w.k);
-            },
-            &[K_IS_0, ("k", ALL, NNN_ERR_OVERFLOW), ("rows", 1 << 32, NNN_ERR_RANGE), ("rows", ALL, NNN_ERR_OVERFLOW)],
-            &[("k", "into"), ("k", "from")]
-        ),
-        entry!(
-            nnn_neighbors_bias(0 1 2 3 4 5),
-            |w| {
-                w.input("table", &vec![0.5f32; w.rows * w.k]).finite = true;
-                w.size("rows", w.rows);
-                w.size("table_k", w.k);
-                w.size("k", w.k);
-                w.number("alpha", ALPHA);
-                w.output("bias", &vec![7f32; w.rows]);
-            },
-            &[
-                K_IS_0,
-                ("k", ALL, NNN_ERR_K),
-                ("table_k", 0, NNN_ERR_K),
-                ("table_k", ALL - 1, NNN_ERR_OVERFLOW),
-                ("rows", 1 << 32, NNN_ERR_RANGE),
-                ("rows", ALL, NNN_ERR_OVERFLOW),
-                ("alpha", NAN, NNN_ERR_VALUE),
-                ("alpha", INFINITY, NNN_ERR_VALUE),
+        function(
+            "nnn_isa_available",
+            [
+                out::<u32>(room),
+                Param::Size(room, vec![wrong(least - 1, NNN_ERR_CAPACITY), wrong(HUGE, NNN_ERR_OVERFLOW)]),
+                out::<usize>(1),
             ],
-            &[("table_k", "table")]
+            |a| unsafe { nnn_isa_available(a[0] as _, a[1], a[2] as _) },
         ),
-        entry!(nnn_bias_f32(0 1 2 3 4 5 6 7 8), |w| bias(w, false), BIAS, &[]),
-        entry!(nnn_bias_i8(0 1 2 3 4 5 6 7 8), |w| bias(w, true), BIAS, &[]),
-        entry!(nnn_search_f32(0 1 2 3 4 5 6 7 8 9 10), |w| search(w, false), SEARCH, &[("k", "hits")]),
-        entry!(nnn_search_i8(0 1 2 3 4 5 6 7 8 9 10), |w| search(w, true), SEARCH, &[("k", "hits")]),
-        entry!(
-            nnn_hits_merge(0 1 2 3 4),
-            |w| {
-                let hits: Vec<Hit> = (0..w.rows).map(|i| Hit { score: -(i as f32), id: i as u32 }).collect();
-                w.output("a", &hits).finite = true;
-                w.output("a_len", &[hits.len() as u32]).judged = true;
-                let others: Vec<Hit> = hits.iter().map(|hit| Hit { score: hit.score + 0.5, id: hit.id + 100 }).collect();
-                w.input("b", &others).finite = true;
-                w.size("b_len", hits.len());
-                w.size("k", hits.len());
-            },
-            &[K_IS_0, ("k", 1, NNN_ERR_RANGE), ("k", ALL, NNN_ERR_OVERFLOW)],
-            &[("k", "a")]
-        ),
-        entry!(
-            nnn_rerank(0 1 2 3 4 5 6),
-            |w| {
-                let candidates: Vec<Hit> = (0..w.rows).map(|i| Hit { score: i as f32, id: i as u32 }).collect();
-                w.input("candidates", &candidates).finite = true;
-                w.size("len", w.rows);
-                w.input("bias", &vec![0.5f32; w.rows]).finite = true;
-                w.size("bias_len", w.rows);
-                w.size("k", w.k);
-                w.output("hits", &vec![NO_HIT; w.k.min(w.rows)]);
-                w.output("found", &[9u32]);
-            },
-            &[
-                K_IS_0,
-                ("len", 1 << 32, NNN_ERR_RANGE),
-                ("len", ALL, NNN_ERR_OVERFLOW),
-                ("bias_len", 1 << 32, NNN_ERR_RANGE),
-                ("bias_len", ALL, NNN_ERR_OVERFLOW),
-            ],
-            &[("k", "hits")]
-        ),
-        entry!(
-            nnn_mean_f32(0 1),
-            |w| {
-                w.mat("m", false, true);
-                w.output("out", &vec![7f32; w.dim]);
-            },
-            &[],
-            &[("m", "out")]
-        ),
-        entry!(
-            nnn_encode_f32(0 1 2 3 4 5 6 7 8),
-            |w| {
-                w.mat("src", false, true);
-                let mean = w.input("mean", &vec![0.125f32; w.dim]);
-                (mean.optional, mean.finite) = (true, true);
-                w.number("side", NNN_SIDE_QUERY.into());
-                w.number("seed", 5);
-                w.output("work", &vec![7f32; w.dim]);
-                w.output("codes", &vec![7i8; w.span()]);
-                w.size("codes_stride", w.dim + w.gap);
-                w.output("scale", &vec![7f32; w.rows]);
-                w.output("bounds", &vec![Bound { residual: 7.0, norm: 7.0, length: 7.0, offset: 7.0 }; w.rows]);
-            },
-            &[("side", 2, NNN_ERR_VALUE), ("codes_stride", 0, NNN_ERR_STRIDE), ("codes_stride", ALL, NNN_ERR_OVERFLOW)],
-            &[("src", "work")]
-        ),
-        entry!(
-            nnn_neighbors_update_certified(0 1 2 3 4 5 6 7 8),
-            |w| {
-                encoded(w, "gallery", ["gallery.rows", "gallery.codes"], true);
-                encoded(w, "bank", ["bank.rows", "bank.codes"], true);
-                w.size("k", w.k);
-                range(w);
-                w.scratch();
-                w.output("table", &vec![f32::NEG_INFINITY; w.rows * w.k]).finite = true;
-                certificate(w);
-            },
-            CERTIFIED_SEARCH,
-            &[("k", "table")]
-        ),
-        entry!(
-            nnn_bias_certified(0 1 2 3 4 5 6 7 8 9),
-            |w| {
-                encoded(w, "gallery", ["gallery.rows", "gallery.codes"], true);
-                encoded(w, "bank", ["bank.rows", "bank.codes"], true);
-                w.size("k", w.k);
-                w.number("alpha", ALPHA);
-                range(w);
-                w.scratch();
-                w.output("bias", &vec![7f32; w.rows]);
-                certificate(w);
-            },
-            BIAS,
-            &[]
-        ),
-        entry!(
-            nnn_search_certified(0 1 2 3 4 5 6 7 8 9 10 11),
-            |w| {
-                encoded(w, "queries", ["queries.rows", "queries.codes"], true);
-                encoded(w, "gallery", ["gallery.rows", "gallery.codes"], false);
-                search_rest(w);
-                certificate(w);
-            },
-            CERTIFIED_SEARCH,
-            &[("k", "hits")]
+        function("nnn_isa_select", [Param::Size(0, vec![wrong(10, NNN_ERR_ISA), wrong(999, NNN_ERR_ISA)])], |a| unsafe {
+            nnn_isa_select(a[0] as u32)
+        }),
+    ]
+}
+
+fn rows_and_scores() -> Vec<Function> {
+    let dim = || Param::Size(DIM, vec![wrong(0, NNN_ERR_DIM), wrong(nnn::MAX_DIM + 1, NNN_ERR_DIM), wrong(HUGE, NNN_ERR_DIM)]);
+    let row = || Param::In(Elements::floats(&[1.0; DIM]));
+    let code_row = || Param::In(Elements::blank::<i8>(DIM));
+    let all = || Some(0..=QUERIES - 1);
+    let scores = |queries, gallery| {
+        let [first, count] = range_of(1);
+        [queries, gallery, first, count, out::<f32>(QUERIES * STRIDE), stride(NNN_ERR_OVERFLOW)]
+    };
+    vec![
+        function("nnn_dot_f32", [row(), row(), dim(), out::<f32>(1)], |a| unsafe {
+            nnn_dot_f32(a[0] as _, a[1] as _, a[2], a[3] as _)
+        }),
+        function("nnn_dot_i8", [code_row(), code_row(), dim(), out::<i32>(1)], |a| unsafe {
+            nnn_dot_i8(a[0] as _, a[1] as _, a[2], a[3] as _)
+        }),
+        function("nnn_scores_f32", scores(mat(QUERIES, all()), mat(GALLERY, None)), |a| unsafe {
+            nnn_scores_f32(a[0] as _, a[1] as _, a[2], a[3], a[4] as _, a[5])
+        }),
+        function("nnn_scores_i8", scores(codes(QUERIES, all()), codes(GALLERY, None)), |a| unsafe {
+            nnn_scores_i8(a[0] as _, a[1] as _, a[2], a[3], a[4] as _, a[5])
+        }),
+        Function {
+            reports: Some(NNN_ERR_VALUE),
+            ..function("nnn_find_nonfinite_f32", [mat(QUERIES, all()), out::<usize>(1), out::<usize>(1)], |a| unsafe {
+                nnn_find_nonfinite_f32(a[0] as _, a[1] as _, a[2] as _)
+            })
+        },
+        function("nnn_normalize_f32", [mat(QUERIES, all()), out::<f32>(QUERIES * STRIDE), stride(NNN_ERR_OVERFLOW)], |a| unsafe {
+            nnn_normalize_f32(a[0] as _, a[1] as _, a[2])
+        }),
+        function(
+            "nnn_quantize_i8",
+            [mat(QUERIES, all()), out::<i8>(QUERIES * STRIDE), stride(NNN_ERR_OVERFLOW), out::<f32>(QUERIES)],
+            |a| unsafe { nnn_quantize_i8(a[0] as _, a[1] as _, a[2], a[3] as _) },
         ),
     ]
 }
 
-const SCORES: &[(&str, u64, StatusCode)] =
-    &[("out_stride", 0, NNN_ERR_STRIDE), ("out_stride", ALL, NNN_ERR_OVERFLOW), RANGES[0], RANGES[1], RANGES[2], RANGES[3]];
-
-/// One thing that is wrong.
-struct Fault {
-    what: String,
-    slot: Slot,
-    value: u64,
-    code: StatusCode,
-    /// The pointer that is NULL, the number or matrix that is 0.
-    null: Option<String>,
-    zero: Option<&'static str>,
+fn neighbors_and_bias() -> Vec<Function> {
+    let rows = || {
+        let mut all = vec![wrong(HUGE, NNN_ERR_OVERFLOW)];
+        #[cfg(target_pointer_width = "64")]
+        all.push(wrong(1 << 32, NNN_ERR_RANGE));
+        Param::Size(COUNT, all)
+    };
+    let unsorted = |elements: Elements| {
+        let pairs = [[-0.25, 0.5], [f32::NAN, 0.5], [0.5, f32::NAN], [f32::INFINITY, 0.5]];
+        pairs.into_iter().fold(elements, |elements, pair| elements.refusing(2, Elements::floats(&pair), NNN_ERR_VALUE))
+    };
+    let hollow = |elements| unsorted(elements).refusing(2, Elements::floats(&[f32::NEG_INFINITY, 0.5]), NNN_ERR_VALUE);
+    let update = |gallery, bank| {
+        let [first, count] = range_of(0);
+        let scratch = Param::Scratch { bytes: 5000, least: NNN_NEIGHBORS_SCRATCH_MIN_BYTES };
+        [gallery, bank, k(NNN_ERR_OVERFLOW), first, count, scratch, Param::Out(hollow(table(COUNT)))]
+    };
+    let bias = |gallery, bank| {
+        let [first, count] = range_of(0);
+        let scratch = Param::Scratch { bytes: 5000, least: NNN_NEIGHBORS_SCRATCH_MIN_BYTES + 4 * K };
+        [gallery, bank, k_of_bank(), Param::Finite(0.75), first, count, scratch, out::<f32>(COUNT)]
+    };
+    let all = Some(0..=BANK - 1);
+    // Rows that have seen fewer than k.
+    let fewer = [[0.5, f32::NEG_INFINITY], [f32::NEG_INFINITY; 2], [f32::NEG_INFINITY, 0.5]];
+    let read = fewer.iter().fold(unsorted(table(COUNT)), |t, row| t.refusing(2, Elements::floats(row), NNN_ERR_K));
+    vec![
+        function("nnn_neighbors_init", [out::<f32>(COUNT * K), rows(), k(NNN_ERR_OVERFLOW)], |a| unsafe {
+            nnn_neighbors_init(a[0] as _, a[1], a[2])
+        }),
+        function("nnn_neighbors_update_f32", update(mat(GALLERY, Some(RANGE)), mat(BANK, all.clone())), |a| unsafe {
+            nnn_neighbors_update_f32(a[0] as _, a[1] as _, a[2], a[3], a[4], a[5] as _, a[6], a[7] as _)
+        }),
+        function("nnn_neighbors_update_i8", update(codes(GALLERY, Some(RANGE)), codes(BANK, all.clone())), |a| unsafe {
+            nnn_neighbors_update_i8(a[0] as _, a[1] as _, a[2], a[3], a[4], a[5] as _, a[6], a[7] as _)
+        }),
+        function(
+            "nnn_neighbors_merge",
+            [Param::Out(hollow(table(COUNT))), Param::In(hollow(table(COUNT))), rows(), k(NNN_ERR_OVERFLOW)],
+            |a| unsafe { nnn_neighbors_merge(a[0] as _, a[1] as _, a[2], a[3]) },
+        ),
+        function(
+            "nnn_neighbors_bias",
+            [
+                Param::In(read),
+                rows(),
+                Param::Size(K, vec![wrong(0, NNN_ERR_K), wrong(1, NNN_ERR_K), wrong(HUGE, NNN_ERR_OVERFLOW)]),
+                Param::Size(K, vec![wrong(0, NNN_ERR_K), wrong_for(2, K + 1, NNN_ERR_K), wrong_for(2, HUGE, NNN_ERR_K)]),
+                Param::Finite(0.75),
+                out::<f32>(COUNT),
+            ],
+            |a| unsafe { nnn_neighbors_bias(a[0] as _, a[1], a[2], a[3], f32::from_bits(a[4] as u32), a[5] as _) },
+        ),
+        function("nnn_bias_f32", bias(mat(GALLERY, Some(RANGE)), mat(BANK, all.clone())), |a| unsafe {
+            nnn_bias_f32(a[0] as _, a[1] as _, a[2], f32::from_bits(a[3] as u32), a[4], a[5], a[6] as _, a[7], a[8] as _)
+        }),
+        function("nnn_bias_i8", bias(codes(GALLERY, Some(RANGE)), codes(BANK, all)), |a| unsafe {
+            nnn_bias_i8(a[0] as _, a[1] as _, a[2], f32::from_bits(a[3] as u32), a[4], a[5], a[6] as _, a[7], a[8] as _)
+        }),
+    ]
 }
 
-impl World {
-    /// Everything that can be wrong with the arguments of an entry.
-    fn faults(&self, entry: &Entry) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        let mut add = |what: String, slot, value: u64, code, null: Option<&str>, zero| {
-            faults.push(Fault { what, slot, value, code, null: null.map(str::to_owned), zero });
-        };
-        for r in &self.regions {
-            let at = |address: usize| address as u64;
-            if !r.optional {
-                add(format!("{} NULL", r.name), r.slot, 0, NNN_ERR_NULL, Some(&r.name), None);
-            }
-            if r.align > 1 && !r.judged {
-                add(format!("{} misaligned", r.name), r.slot, at(r.start + 1), NNN_ERR_ALIGN, None, None);
-                add(format!("{} half aligned", r.name), r.slot, at(r.start + r.align / 2), NNN_ERR_ALIGN, None, None);
-            }
-            for other in self.regions.iter().filter(|other| r.written && !r.judged && other.name != r.name) {
-                let step = r.align.max(other.align);
-                for (where_, address) in [
-                    ("at the start of", other.start),
-                    ("at the last element of", (other.start + other.bytes - 1) / step * step),
-                    ("ending in", (other.start + step - r.bytes.next_multiple_of(step)) / step * step),
-                ] {
-                    let end = address + r.bytes;
-                    let overlaps = address < other.start + other.bytes && other.start < end;
-                    if overlaps {
-                        add(format!("{} {where_} {}", r.name, other.name), r.slot, at(address), NNN_ERR_ALIAS, None, None);
-                    }
-                }
-            }
-            // A float of the first and of the last row: the first half of the first and the last word, which of a Hit is the score.
-            if r.finite {
-                for word in [r.start, r.start + r.bytes - 8] {
-                    for value in [NAN, INFINITY] {
-                        let old = self.get(Slot::Word(word)).to_ne_bytes();
-                        let bad = (value as u32).to_ne_bytes();
-                        let value = u64::from_ne_bytes([bad[0], bad[1], bad[2], bad[3], old[4], old[5], old[6], old[7]]);
-                        add(format!("{} not finite", r.name), Slot::Word(word), value, NNN_ERR_VALUE, None, None);
-                    }
-                }
-            }
-        }
-        for &(name, words, width) in &self.shapes {
-            let [rows, dim, stride] = [0, 8, 16].map(|offset| Slot::Word(words + offset));
-            let mut field = |slot, value: usize, code, zero: bool| {
-                add(format!("{name} {value:#x}"), slot, value as u64, code, None, zero.then_some(name));
-            };
-            field(dim, 0, NNN_ERR_DIM, true);
-            field(dim, 131_072, NNN_ERR_DIM, false);
-            field(dim, HUGE, NNN_ERR_DIM, false);
-            if self.shapes.len() > 1 {
-                field(dim, self.dim - 1, NNN_ERR_DIM, false);
-            }
-            field(stride, self.dim - 1, NNN_ERR_STRIDE, false);
-            field(stride, 0, NNN_ERR_STRIDE, false);
-            field(stride, HUGE, NNN_ERR_OVERFLOW, false);
-            field(stride, isize::MAX as usize / width, NNN_ERR_OVERFLOW, false);
-            field(rows, 1 << 32, NNN_ERR_RANGE, false);
-            field(rows, HUGE / 2, NNN_ERR_OVERFLOW, false);
-        }
-        for &(name, value, code) in entry.numbers {
-            let (_, at) = *self.names.iter().find(|(n, _)| *n == name).unwrap();
-            add(format!("{name} {value:#x}"), Slot::Argument(at), value, code, None, (value == 0).then_some(name));
-        }
-        faults
-    }
+fn searches() -> Vec<Function> {
+    let search = |queries, gallery| {
+        let [first, count] = range_of(1);
+        [
+            queries,
+            gallery,
+            Param::InOptional(biases(GALLERY).finite(RANGE)),
+            Param::InOptional(Elements::one(u64::MAX)),
+            k(NNN_ERR_OVERFLOW),
+            first,
+            count,
+            Param::Scratch { bytes: 1000, least: 0 },
+            out::<Hit>(QUERIES * K),
+            out::<u32>(QUERIES),
+        ]
+    };
+    let all = Some(0..=QUERIES - 1);
+    let hits = || {
+        let out_of_order =
+            [[(0.25, 4), (0.5, 1)], [(f32::NAN, 4), (0.25, 1)], [(0.5, 4), (0.5, 1)], [(0.5, 4), (f32::NEG_INFINITY, 1)]];
+        // The last id is a length that would do, for the fault in which *a_len is that word.
+        let good = Elements::hits(&[(0.5, 4), (0.25, 1)]);
+        out_of_order.iter().fold(good, |good, bad| good.refusing(0, Elements::hits(bad), NNN_ERR_VALUE))
+    };
+    let candidates = Elements::hits(&[(0.5, 1), (0.25, 6), (0.75, 3)]).finite(0..=2);
+    let candidates = candidates.refusing(1, Elements::hits(&[(0.25, GALLERY as u32)]), NNN_ERR_RANGE);
+    let len = |good, code| Param::Size(good, vec![wrong(HUGE, code)]);
+    vec![
+        function("nnn_search_f32", search(mat(QUERIES, all.clone()), mat(GALLERY, None)), |a| unsafe {
+            nnn_search_f32(a[0] as _, a[1] as _, a[2] as _, a[3] as _, a[4], a[5], a[6], a[7] as _, a[8], a[9] as _, a[10] as _)
+        }),
+        function("nnn_search_i8", search(codes(QUERIES, all), codes(GALLERY, None)), |a| unsafe {
+            nnn_search_i8(a[0] as _, a[1] as _, a[2] as _, a[3] as _, a[4], a[5], a[6], a[7] as _, a[8], a[9] as _, a[10] as _)
+        }),
+        function(
+            "nnn_hits_merge",
+            [
+                Param::Out(hits()),
+                Param::Out(Elements::one(2u32).refusing_value(Elements::one(3u32), NNN_ERR_RANGE)),
+                Param::In(hits()),
+                Param::Any(2),
+                k(NNN_ERR_OVERFLOW),
+            ],
+            |a| unsafe { nnn_hits_merge(a[0] as _, a[1] as _, a[2] as _, a[3] as u32, a[4]) },
+        ),
+        function(
+            "nnn_rerank",
+            [
+                Param::In(candidates),
+                len(3, NNN_ERR_OVERFLOW),
+                Param::In(biases(GALLERY).finite(1..=1).finite(6..=6)),
+                len(GALLERY, NNN_ERR_OVERFLOW),
+                Param::Size(K, vec![wrong(0, NNN_ERR_K)]),
+                out::<Hit>(K),
+                out::<u32>(1),
+            ],
+            |a| unsafe { nnn_rerank(a[0] as _, a[1], a[2] as _, a[3], a[4], a[5] as _, a[6] as _) },
+        ),
+    ]
 }
 
-fn packed(entry: &Entry) -> World {
-    let mut world = World::new(Layout::Packed, [4, 8, 8, 2]);
-    (entry.build)(&mut world);
-    world
+fn certified() -> Vec<Function> {
+    let encoded = |rows, side, refuses| Param::Encoded { rows, dim: DIM, side, refuses };
+    let gallery = || encoded(GALLERY, NNN_SIDE_GALLERY, Some(RANGE));
+    let bank = || encoded(BANK, NNN_SIDE_QUERY, Some(0..=BANK - 1));
+    let scratch = || Param::Scratch { bytes: 6000, least: 32 * K + 5196 };
+    let certificate = || Param::OutOptional(Elements::blank::<Certificate>(1));
+    let [first, count] = range_of(0);
+    let update = [gallery(), bank(), k(NNN_ERR_OVERFLOW), first, count, scratch(), Param::Out(table(COUNT)), certificate()];
+    let [first, count] = range_of(0);
+    let bias = [gallery(), bank(), k_of_bank(), Param::Finite(0.75), first, count, scratch(), out::<f32>(COUNT), certificate()];
+    let [first, count] = range_of(1);
+    let search = [
+        encoded(QUERIES, NNN_SIDE_QUERY, Some(0..=QUERIES - 1)),
+        encoded(GALLERY, NNN_SIDE_GALLERY, None),
+        Param::InOptional(biases(GALLERY).finite(RANGE)),
+        Param::InOptional(Elements::one(u64::MAX)),
+        k(NNN_ERR_OVERFLOW),
+        first,
+        count,
+        scratch(),
+        out::<Hit>(QUERIES * K),
+        out::<u32>(QUERIES),
+        certificate(),
+    ];
+    let all = Some(0..=QUERIES - 1);
+    vec![
+        function("nnn_mean_f32", [mat(QUERIES, all.clone()), out::<f32>(DIM)], |a| unsafe { nnn_mean_f32(a[0] as _, a[1] as _) }),
+        function(
+            "nnn_encode_f32",
+            [
+                mat(QUERIES, all),
+                Param::InOptional(Elements::floats(&[0.125; DIM]).finite(0..=DIM - 1)),
+                Param::Size(0, vec![wrong(2, NNN_ERR_VALUE), wrong(u32::MAX as usize, NNN_ERR_VALUE)]),
+                Param::Any(7),
+                out::<f32>(DIM),
+                out::<i8>(QUERIES * STRIDE),
+                stride(NNN_ERR_OVERFLOW),
+                out::<f32>(QUERIES),
+                out::<Bound>(QUERIES),
+            ],
+            |a| unsafe {
+                nnn_encode_f32(a[0] as _, a[1] as _, a[2] as u32, a[3] as u64, a[4] as _, a[5] as _, a[6], a[7] as _, a[8] as _)
+            },
+        ),
+        function("nnn_neighbors_update_certified", update, |a| unsafe {
+            nnn_neighbors_update_certified(a[0] as _, a[1] as _, a[2], a[3], a[4], a[5] as _, a[6], a[7] as _, a[8] as _)
+        }),
+        function("nnn_bias_certified", bias, |a| unsafe {
+            let alpha = f32::from_bits(a[3] as u32);
+            nnn_bias_certified(a[0] as _, a[1] as _, a[2], alpha, a[4], a[5], a[6] as _, a[7], a[8] as _, a[9] as _)
+        }),
+        function("nnn_search_certified", search, |a| unsafe {
+            nnn_search_certified(
+                a[0] as _, a[1] as _, a[2] as _, a[3] as _, a[4], a[5], a[6], a[7] as _, a[8], a[9] as _, a[10] as _, a[11] as _,
+            )
+        }),
+    ]
 }
 
-/// The call must give the code of the first fault in the documented order, and write nothing.
-fn expect(entry: &Entry, world: &mut World, faults: &[&Fault]) {
-    let old: Vec<u64> = faults.iter().map(|fault| world.get(fault.slot)).collect();
-    for fault in faults {
-        world.set(fault.slot, fault.value);
-    }
-    let rank = |code| ORDER.iter().position(|c| *c == code).unwrap();
-    let expected = faults.iter().map(|fault| fault.code).min_by_key(|code| rank(*code)).unwrap();
-    let before = std::hint::black_box(&world.arena).clone();
-    let got = (entry.call)(&world.arguments);
-    let what = || faults.iter().map(|fault| fault.what.as_str()).collect::<Vec<_>>().join(" and ");
-    assert_eq!(got, expected, "{}: {}", entry.name, what());
-    assert!(*std::hint::black_box(&world.arena) == before, "{}: {}: something was written", entry.name, what());
-    for (fault, old) in faults.iter().zip(old) {
-        world.set(fault.slot, old);
+fn functions() -> Vec<Function> {
+    [machine(), rows_and_scores(), neighbors_and_bias(), searches(), certified()].into_iter().flatten().collect()
+}
+
+#[test]
+fn every_wrong_argument_and_every_pair_gives_its_code_and_writes_nothing() {
+    for function in functions() {
+        let calls = function.verify();
+        println!("{}: {calls} calls", function.name);
     }
 }
 
 #[test]
-fn right_arguments_next_to_each_other_are_accepted() {
-    for entry in entries() {
-        let world = packed(&entry);
-        let before = world.contents();
-        assert_eq!((entry.call)(&world.arguments), NNN_OK, "{}", entry.name);
-        // Inputs were not written, and outputs were: those of find_nonfinite only when it finds something.
-        for ((region, before), after) in world.regions.iter().zip(&before).zip(world.contents()) {
-            let quiet = entry.name == "nnn_find_nonfinite_f32" || region.name == "a_len" || region.name == "scratch";
-            assert!(quiet || region.written == (*before != after), "{}: {}", entry.name, region.name);
-        }
-        // NULL where it means absent.
-        for region in world.regions.clone().iter().filter(|region| region.optional) {
-            let mut world = packed(&entry);
-            world.set(region.slot, 0);
-            assert_eq!((entry.call)(&world.arguments), NNN_OK, "{}: {} NULL", entry.name, region.name);
-        }
-    }
+fn arguments_may_be_neighbours_and_nothing_outside_of_them_is_touched() {
+    for_each_isa(|_| functions().iter().for_each(Function::stays_inside));
 }
 
 #[test]
-fn every_wrong_argument_has_its_code_and_writes_nothing() {
-    let mut checked = 0;
-    for entry in entries() {
-        let mut world = packed(&entry);
-        for fault in &world.faults(&entry) {
-            expect(&entry, &mut world, &[fault]);
-            checked += 1;
-        }
-        // What is read to be judged must hold, misaligned, what it held before.
-        for r in world.regions.clone().into_iter().filter(|r| r.judged) {
-            let mut copy = vec![0u8; r.bytes + 16];
-            for shift in [1, r.align / 2] {
-                let aligned = copy.as_mut_ptr().addr().next_multiple_of(8);
-                let place = copy.as_mut_ptr().with_addr(aligned + shift);
-                // SAFETY: the region's bytes, into a copy with room for them from 8 + 4 on.
-                unsafe { place.copy_from_nonoverlapping(std::ptr::with_exposed_provenance(r.start), r.bytes) };
-                let value = place.expose_provenance() as u64;
-                let what = format!("{} misaligned", r.name);
-                expect(&entry, &mut world, &[&Fault { what, slot: r.slot, value, code: NNN_ERR_ALIGN, null: None, zero: None }]);
-                checked += 1;
-            }
-        }
-    }
-    assert!(checked > 1000, "only {checked} faults");
+fn optional_arguments_may_be_null() {
+    functions().iter().for_each(Function::does_without_what_is_optional);
 }
 
 #[test]
-fn of_two_faults_the_first_in_the_documented_order_is_reported() {
-    for entry in entries() {
-        let mut world = packed(&entry);
-        let faults = world.faults(&entry);
-        for (i, one) in faults.iter().enumerate() {
-            for other in &faults[i + 1..] {
-                // NULL is fine with length 0.
-                let empties = |zero: &Fault, null: &Fault| {
-                    entry.empties.iter().any(|(n, r)| zero.zero == Some(n) && null.null.as_deref() == Some(r))
-                };
-                // Of a count past the end the rest is judged for the rows that exist: how many is no second fault.
-                let count = |a: &Fault, b: &Fault| a.what.starts_with("count") && b.what.starts_with("gallery");
-                let related = empties(one, other) || empties(other, one) || count(one, other) || count(other, one);
-                if one.code != other.code && one.slot != other.slot && !related {
-                    expect(&entry, &mut world, &[one, other]);
-                }
-            }
-        }
-    }
+fn every_export_is_covered() {
+    let exports = std::fs::read_to_string(exports_list()).unwrap();
+    let mut listed: Vec<&str> = functions().iter().map(|function| function.name).chain(INFALLIBLE).collect();
+    listed.sort_unstable();
+    assert_eq!(exports.lines().collect::<Vec<_>>(), listed);
 }
 
 #[test]
@@ -872,35 +444,4 @@ fn wrong_content_has_its_code_and_writes_nothing() {
         assert_eq!(merge(good, [hit(2.0, 1), hit(no, 2)]), NNN_ERR_VALUE);
         assert_eq!(merge(good, [hit(2.0, 9), hit(2.0, 10)]), NNN_OK);
     }
-}
-
-/// Only what the documentation names is read or written, on every instruction set.
-#[test]
-fn no_entry_touches_a_byte_outside_of_its_arguments() {
-    for_each_isa(|isa| {
-        for shape in [[1, 1, 0, 1], [2, 3, 0, 1], [3, 31, 1, 2], [5, 33, 0, 5], [67, 17, 3, 40], [65, 100, 0, 64]] {
-            for at_end in [true, false] {
-                for entry in entries() {
-                    let mut world = World::new(Layout::Guarded { at_end }, shape);
-                    (entry.build)(&mut world);
-                    assert_eq!((entry.call)(&world.arguments), NNN_OK, "{isa:?} {} {shape:?}", entry.name);
-                }
-            }
-        }
-    });
-}
-
-/// The list above has every exported function that takes a pointer.
-#[test]
-fn every_entry_with_a_pointer_is_tested() {
-    let header = include_str!("../../include/nnn.h");
-    let code: String = header.lines().filter(|line| !line.starts_with("//") && !line.starts_with(" *")).collect();
-    let declarations = code.split(';').filter_map(|text| {
-        let (before, arguments) = text.rsplit_once('(')?;
-        let name = before.rsplit([' ', '*']).next()?;
-        (name.starts_with("nnn_") && arguments.contains('*')).then_some(name)
-    });
-    let tested: Vec<&str> = entries().iter().map(|entry| entry.name).collect();
-    let missing: Vec<&str> = declarations.filter(|name| !tested.contains(name)).collect();
-    assert!(missing.is_empty(), "not tested: {missing:?}");
 }

@@ -2,6 +2,7 @@
 
 pub mod artefacts;
 pub mod data;
+pub mod golden;
 #[cfg(unix)]
 pub mod guard;
 pub mod reference;

@@ -75,14 +75,14 @@ impl ExactSum {
 /// ```
 /// use nnn::{ColumnSums, ExactSum, Matrix};
 /// let gallery = Matrix::new(&[1.0f32, 0.0, 0.0, 1.0], 2, 2)?;
-/// let bank = Matrix::new(&[0.6f32, 0.8, 0.8, 0.6], 2, 2)?;
+/// let bank = Matrix::new(&[0.75f32, 0.5, 0.25, 0.0], 2, 2)?;
 /// let mut memory = [ExactSum::ZERO; 2];
 /// let mut sums = ColumnSums::init(&mut memory);
 /// sums.update(&bank)?;
 /// let (mut mean, mut bias) = ([0.0; 2], [0.0; 2]);
 /// sums.mean(bank.rows(), &mut mean)?;
 /// nnn::mean_bias(&gallery, &mean, 0.5, 0..2, &mut bias)?;
-/// assert_eq!((mean, bias), ([0.7; 2], [0.35; 2]));
+/// assert_eq!((mean, bias), ([0.5, 0.25], [0.25, 0.125]));
 /// # Ok::<(), nnn::Error>(())
 /// ```
 #[derive(Debug)]

@@ -1,8 +1,11 @@
 //! The contract of a C function's arguments, broken in every way: each fault alone and each pair of faults gives the documented
 //! code (the first of the order), and not a byte that the call could reach is written.
 //!
-//! A [`Function`] lists its parameters with the values of a good call; the faults follow from the parameters.
+//! A [`Function`] lists its parameters with the values of a good call; the faults follow from the parameters. The good call is also
+//! made with arguments that lie side by side, and with each of them flush against an inaccessible page.
 
+#[cfg(unix)]
+use crate::guard::Guarded;
 use nnn::abi::*;
 use std::ops::RangeInclusive;
 
@@ -213,17 +216,31 @@ struct Fault {
     edits: Vec<Edit>,
 }
 
-/// Memory of one call: blocks far enough from each other, in one piece that is compared before and after.
+/// How the arguments of a call lie in memory.
+#[derive(Clone, Copy, PartialEq)]
+enum Layout {
+    /// Far enough from each other, in one piece that is compared before and after.
+    Apart,
+    /// Side by side: a call that succeeds shows that neighbours are no overlap.
+    Adjacent,
+    /// Each with an inaccessible page after its last byte, or before its first.
+    #[cfg(unix)]
+    Guarded { at_end: bool },
+}
+
+/// Memory of one call.
 struct World {
+    layout: Layout,
     memory: Vec<u64>,
+    #[cfg(unix)]
+    guarded: Vec<Guarded>,
     blocks: Vec<Block>,
     arguments: Vec<usize>,
 }
 
 #[derive(Clone, Copy)]
 struct Block {
-    /// Bytes from the start of the memory.
-    start: usize,
+    address: usize,
     len: usize,
     scratch: bool,
 }
@@ -232,23 +249,42 @@ const GAP: usize = 512;
 const MEMORY: usize = 1 << 15;
 
 impl World {
-    fn new() -> World {
-        World { memory: vec![0x5A5A_5A5A_5A5A_5A5A; MEMORY / 8], blocks: Vec::new(), arguments: Vec::new() }
+    fn new(layout: Layout) -> World {
+        let (memory, blocks, arguments) = (vec![0x5A5A_5A5A_5A5A_5A5A; MEMORY / 8], Vec::new(), Vec::new());
+        #[cfg(unix)]
+        return World { layout, memory, guarded: Vec::new(), blocks, arguments };
+        #[cfg(not(unix))]
+        World { layout, memory, blocks, arguments }
     }
 
-    fn bytes(&mut self) -> &mut [u8] {
-        bytemuck::cast_slice_mut(&mut self.memory)
+    /// Bytes of a block that is not guarded, and of what follows it.
+    fn bytes_from(&mut self, address: usize) -> &mut [u8] {
+        let start = address - self.memory.as_ptr().addr();
+        &mut bytemuck::cast_slice_mut(&mut self.memory)[start..]
     }
 
     fn address(&self, block: usize) -> usize {
-        self.memory.as_ptr().addr() + self.blocks[block].start
+        self.blocks[block].address
     }
 
     fn add(&mut self, content: &[u8], scratch: bool) -> usize {
-        let start = self.blocks.last().map_or(GAP, |last| (last.start + last.len + GAP).next_multiple_of(64));
-        assert!(start + content.len() + GAP < MEMORY, "a larger memory is needed");
-        self.bytes()[start..][..content.len()].copy_from_slice(content);
-        self.blocks.push(Block { start, len: content.len(), scratch });
+        let start = self.memory.as_ptr().addr();
+        let end = self.blocks.last().map_or(start, |last| last.address + last.len);
+        let address = match self.layout {
+            Layout::Apart => (end + GAP).next_multiple_of(64),
+            Layout::Adjacent => end.next_multiple_of(8),
+            #[cfg(unix)]
+            Layout::Guarded { at_end } => {
+                let mut guarded = Guarded::new(content.len());
+                let address = guarded.place(content, at_end).as_ptr().expose_provenance();
+                self.guarded.push(guarded);
+                self.blocks.push(Block { address, len: content.len(), scratch });
+                return self.blocks.len() - 1;
+            }
+        };
+        assert!(address + content.len() + GAP < start + MEMORY, "a larger memory is needed");
+        self.bytes_from(address)[..content.len()].copy_from_slice(content);
+        self.blocks.push(Block { address, len: content.len(), scratch });
         self.blocks.len() - 1
     }
 
@@ -260,8 +296,8 @@ impl World {
         match edit {
             Edit::Argument(i, value) => self.arguments[*i] = *value,
             Edit::Memory { block, offset, bytes } => {
-                let at = self.blocks[*block].start + offset;
-                self.bytes()[at..][..bytes.len()].copy_from_slice(bytes);
+                let address = self.address(*block) + offset;
+                self.bytes_from(address)[..bytes.len()].copy_from_slice(bytes);
             }
             Edit::DependsOn { .. } | Edit::DependsOnArgument(_) => {}
         }
@@ -270,9 +306,10 @@ impl World {
     /// Everything but work memory.
     fn image(&mut self) -> Vec<u8> {
         let scratch: Vec<Block> = self.blocks.iter().copied().filter(|b| b.scratch).collect();
-        let mut image = self.bytes().to_vec();
+        let start = self.memory.as_ptr().addr();
+        let mut image = self.bytes_from(start).to_vec();
         for block in scratch {
-            image[block.start..][..block.len].fill(0);
+            image[block.address - start..][..block.len].fill(0);
         }
         image
     }
@@ -292,6 +329,8 @@ struct Builder {
     world: World,
     faults: Vec<Fault>,
     regions: Vec<Region>,
+    /// Arguments that may be NULL.
+    optional: Vec<usize>,
     /// By parameter: depends on the rows of the matrix, or on the size.
     size_of: Vec<Edit>,
 }
@@ -312,13 +351,15 @@ impl Builder {
     }
 
     fn pointer_argument(&mut self, name: &str, argument: usize, block: usize, align: usize, optional: bool) {
-        if !optional {
+        if optional {
+            self.optional.push(argument);
+        } else {
             self.fault(format!("{name} NULL"), NNN_ERR_NULL, vec![Edit::Argument(argument, 0)]);
         }
-        if align > 1 {
+        if align > 1 && self.world.layout == Layout::Apart {
             // The same content one byte further on, so that only the address is wrong.
-            let Block { start, len, .. } = self.world.blocks[block];
-            let content: Vec<u8> = [0xA5].into_iter().chain(self.world.bytes()[start..][..len].iter().copied()).collect();
+            let Block { address, len, .. } = self.world.blocks[block];
+            let content = [&[0xA5], &self.world.bytes_from(address)[..len]].concat();
             let copy = self.world.add(&content, false);
             let moved = Edit::Argument(argument, self.world.address(copy) + 1);
             self.fault(format!("{name} misaligned"), NNN_ERR_ALIGN, vec![moved, Edit::DependsOn { block, offset: None }]);
@@ -559,8 +600,14 @@ fn encoded(rows: usize, dim: usize, side: u32) -> (Vec<u8>, Vec<u8>, Vec<u8>, Ve
 }
 
 impl Function {
-    fn build(&self) -> Builder {
-        let mut builder = Builder { world: World::new(), faults: Vec::new(), regions: Vec::new(), size_of: Vec::new() };
+    fn build(&self, layout: Layout) -> Builder {
+        let mut builder = Builder {
+            world: World::new(layout),
+            faults: Vec::new(),
+            regions: Vec::new(),
+            optional: Vec::new(),
+            size_of: Vec::new(),
+        };
         for (i, param) in self.params.iter().enumerate() {
             builder.param(i, param);
         }
@@ -573,9 +620,9 @@ impl Function {
         if fault.content { ORDER.len() + order } else { order }
     }
 
-    fn expect(&self, world: &mut World, good: &World, faults: &[&Fault], code: i32) {
-        world.memory.copy_from_slice(&good.memory);
-        world.arguments.copy_from_slice(&good.arguments);
+    fn expect(&self, world: &mut World, good: &(Vec<u64>, Vec<usize>), faults: &[&Fault], code: i32) {
+        world.memory.copy_from_slice(&good.0);
+        world.arguments.copy_from_slice(&good.1);
         for edit in faults.iter().flat_map(|fault| &fault.edits) {
             world.edit(edit);
         }
@@ -588,11 +635,32 @@ impl Function {
         }
     }
 
+    /// The good call succeeds with arguments side by side, and reads and writes nothing outside of any of them.
+    pub fn stays_inside(&self) {
+        let mut layouts = vec![Layout::Adjacent];
+        #[cfg(unix)]
+        layouts.extend([false, true].map(|at_end| Layout::Guarded { at_end }));
+        for layout in layouts {
+            let Builder { world, .. } = self.build(layout);
+            assert_eq!((self.call)(&world.arguments), NNN_OK, "{}", self.name);
+        }
+    }
+
+    /// Optional arguments may be NULL.
+    pub fn does_without_what_is_optional(&self) {
+        let Builder { mut world, optional, .. } = self.build(Layout::Apart);
+        for argument in optional {
+            let given = std::mem::replace(&mut world.arguments[argument], 0);
+            assert_eq!((self.call)(&world.arguments), NNN_OK, "{}: argument {argument} NULL", self.name);
+            world.arguments[argument] = given;
+        }
+    }
+
     /// The good call succeeds; each fault, and each pair of faults, gives its code and writes nothing. Returns how many calls.
     pub fn verify(&self) -> usize {
-        let Builder { mut world, faults, .. } = self.build();
+        let Builder { mut world, faults, .. } = self.build(Layout::Apart);
         // The addresses in the faults are those of `world`, which is made good again before every call.
-        let good = World { memory: world.memory.clone(), blocks: Vec::new(), arguments: world.arguments.clone() };
+        let good = (world.memory.clone(), world.arguments.clone());
         let mut expect = |faults: &[&Fault], code| self.expect(&mut world, &good, faults, code);
         expect(&[], NNN_OK);
         let mut calls = 1;

@@ -71,8 +71,11 @@ fn any_cut<M: Parts>(problems: Vec<(M, M, f32, Vec<f32>, Random)>) {
             }
             assert_eq!(assembled, whole, "{isa:?} problem {i}: cut");
             // Any tree of merges.
-            let mut parts: Vec<_> =
-                random.cuts(bank.count(), bank_parts).into_iter().map(|shard| sums(&gallery, &bank, shard, beta, weights)).collect();
+            let mut parts: Vec<_> = random
+                .cuts(bank.count(), bank_parts)
+                .into_iter()
+                .map(|shard| sums(&gallery, &bank, shard, beta, weights))
+                .collect();
             while parts.len() > 1 {
                 let from = parts.swap_remove(random.below(parts.len()));
                 let into = random.below(parts.len());

@@ -27,9 +27,11 @@ impl<'a> Positives<'a> {
     /// # Errors
     /// `Range` (offsets descend or end past the ids), `Capacity` (no offset), `Value` (a query without an answer).
     pub fn new(offsets: &'a [usize], ids: &'a [u32]) -> Result<Self> {
-        ensure(offsets.is_sorted() && offsets.last().is_none_or(|end| *end <= ids.len()), Status::Range, "offsets")?;
+        let pairs = || offsets.iter().zip(offsets.iter().skip(1));
+        let ends = offsets.last().is_none_or(|end| *end <= ids.len());
+        ensure(ends && pairs().all(|(from, to)| from <= to), Status::Range, "offsets")?;
         ensure(!offsets.is_empty(), Status::Capacity, "offsets")?;
-        ensure(offsets.iter().zip(offsets.iter().skip(1)).all(|(a, b)| a < b), Status::Value, "offsets")?;
+        ensure(pairs().all(|(from, to)| from < to), Status::Value, "offsets")?;
         Ok(Positives { offsets, ids })
     }
 
@@ -172,10 +174,11 @@ pub fn ranks<T: Element>(
         None => None,
     };
 
+    let runs = NonZeroUsize::MIN.saturating_add(candidates).get();
     let mut q = 0;
     while q < queries.rows() {
         let group = Span::new(q, block.min(queries.rows() - q));
-        let targets = values.chunks_exact_mut(candidates + 1).zip(ids.chunks_exact_mut(candidates + 1));
+        let targets = values.chunks_exact_mut(runs).zip(ids.chunks_exact_mut(runs));
         for (i, (values, ids)) in targets.take(group.count).enumerate() {
             values.fill(f32::NEG_INFINITY);
             ids.fill(NOT_RANKED);
@@ -200,7 +203,7 @@ pub fn ranks<T: Element>(
         while first < rows {
             let chunk = Span::new(first, CHUNK.min(rows - first));
             grid(isa, queries, group, gallery, chunk, scores);
-            let targets = values.chunks_exact(candidates + 1).zip(ids.chunks_exact(candidates + 1));
+            let targets = values.chunks_exact(runs).zip(ids.chunks_exact(runs));
             let lines = scores.chunks_exact(CHUNK).zip(targets).take(group.count).enumerate();
             for (i, (scores, (values, ids))) in lines {
                 let scores = scores.get(..chunk.count).unwrap_or_default();

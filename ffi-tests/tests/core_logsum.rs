@@ -141,7 +141,7 @@ fn a_term_is_as_accurate_as_stated() {
         for (t, sum) in t.iter().zip(&memory) {
             let expected = f64::from(*t) * factor * std::f64::consts::LN_2;
             // Without fused multiply-add the exponent is rounded as well.
-            let bound = if isa.has_fma() { 8.2e-7 } else { 8.2e-7 + 1.2e-7 * expected.abs() };
+            let bound = if isa.has_fma() { 9e-7 } else { 9e-7 + 1.2e-7 * expected.abs() };
             assert!((sum.ln() - expected).abs() <= bound, "{isa:?} t {t}: off by {:e}", sum.ln() - expected);
         }
     });

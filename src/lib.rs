@@ -55,7 +55,10 @@ mod collect;
 mod cpu;
 mod dot;
 mod encode;
+mod eval;
+mod gate;
 mod kernel;
+mod logsum;
 mod matrix;
 mod neighbors;
 mod quantize;
@@ -65,11 +68,17 @@ mod simd;
 mod status;
 mod topk;
 
-pub use bias::bias;
+pub use bias::{ColumnSums, ExactSum, LogSums, bias, mean_bias, sinkhorn_bias};
 pub use certified::{Certificate, Encoded, bias_certified, certified_scratch, search_certified};
 pub use cpu::{Isa, IsaSet, declare_hwcap, decode_aarch64, decode_x86};
 pub use dot::{dot, find_nonfinite, scores};
 pub use encode::{Bound, Side, encode, mean};
+pub use eval::{
+    Choice, Fairness, Hubness, Interval, NOT_RANKED, Positives, attribute_bias, balanced_sample, best_ranks, bootstrap, choose,
+    count_occurrences, hubness, median_rank, ranks, ranks_scratch, recall,
+};
+pub use gate::{Gate, activation_set, dual_softmax, rerank_gated, search_gated};
+pub use logsum::LogSum;
 pub use matrix::{Element, MAX_DIM, Matrix};
 pub use neighbors::{Neighbors, neighbors_scratch};
 pub use quantize::{normalize, normalize_in_place, quantize};

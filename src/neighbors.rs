@@ -140,6 +140,18 @@ impl<'a> Neighbors<'a> {
     pub fn bias(&self, k: usize, alpha: f32, out: &mut [f32]) -> Result<()> {
         table_bias(self.table, self.k, k, alpha, out)
     }
+
+    /// The biases of a whole grid of parameters: `out[(i * alphas.len() + j) * rows + r]` is the bias of row `r` for `ks[i]` and
+    /// `alphas[j]`, with the bits of [`bias`](Self::bias), for one walk along each row. What [`ranks`](crate::ranks()) compares.
+    ///
+    /// O(rows * (k + ks * alphas)).
+    ///
+    /// # Errors
+    /// `K` (a k is 0, above the table's or not above the one before, or a row has seen fewer), `Overflow`, `Capacity` (`out`),
+    /// `Value` (an alpha is not finite, or a bias overflows f32).
+    pub fn grid(&self, ks: &[usize], alphas: &[f32], out: &mut [f32]) -> Result<()> {
+        table_grid(self.table, self.k, ks, alphas, out)
+    }
 }
 
 /// Floats of a table.
@@ -180,6 +192,37 @@ pub(crate) fn table_bias(table: &[f32], table_k: usize, k: usize, alpha: f32, ou
     ensure(biases().flatten().all(|bias| (bias as f32).is_finite()), Status::Value, "alpha")?;
     for (out, bias) in out.iter_mut().zip(biases().flatten()) {
         *out = bias as f32 + 0.0;
+    }
+    Ok(())
+}
+
+/// [`Neighbors::grid`] over a shared table, of which nothing is known but its size.
+pub(crate) fn table_grid(table: &[f32], table_k: usize, ks: &[usize], alphas: &[f32], out: &mut [f32]) -> Result<()> {
+    let rows = table.len().checked_div(table_k).unwrap_or(0);
+    let k_max = ks.last().copied().unwrap_or(0);
+    ensure(ks.first().is_none_or(|k| *k > 0) && ks.is_sorted_by(|a, b| a < b) && k_max <= table_k, Status::K, "ks")?;
+    let len = ks.len().checked_mul(alphas.len()).and_then(|n| n.checked_mul(rows));
+    ensure(len.is_some(), Status::Overflow, "ks")?;
+    ensure(len.is_some_and(|len| out.len() >= len), Status::Capacity, "out")?;
+    let parts = || table.chunks_exact(table_k.max(1)).filter_map(|row| row.get(..k_max));
+    ensure(parts().all(|part| part.last() != Some(&f32::NEG_INFINITY)), Status::K, "table")?;
+    ensure(parts().all(|part| is_table(part, k_max.max(1))), Status::Value, "table")?;
+    ensure(alphas.iter().all(|alpha| alpha.is_finite()), Status::Value, "alphas")?;
+    let largest = parts().flatten().fold(0f32, |max, x| max.max(x.abs()));
+    let alpha = alphas.iter().fold(0f32, |max, x| max.max(x.abs()));
+    ensure(((f64::from(largest) * f64::from(alpha)) as f32).is_finite(), Status::Value, "alphas")?;
+    for (r, row) in parts().enumerate() {
+        let (mut sum, mut seen) = (0f64, 0);
+        for (i, &k) in ks.iter().enumerate() {
+            // The order of `row_bias`.
+            sum = row.get(seen..k).unwrap_or_default().iter().fold(sum, |sum, x| sum + f64::from(*x));
+            seen = k;
+            for (j, alpha) in alphas.iter().enumerate() {
+                if let Some(slot) = out.get_mut((i * alphas.len() + j).wrapping_mul(rows).wrapping_add(r)) {
+                    *slot = (sum / k as f64 * f64::from(*alpha)) as f32 + 0.0;
+                }
+            }
+        }
     }
     Ok(())
 }

@@ -126,7 +126,7 @@ pub(crate) fn search_strips(span: Span, allow: Option<&[u64]>) -> impl Iterator<
 
 /// Adds the allowed scores of the rows `first..` to a query's hits. Rows ascend from call to call, so of equal scores the one that
 /// is held already has the lower id, and only a greater score beats the threshold.
-fn add_scores(isa: Supported, best: &mut [Hit], count: &mut u32, scores: &[f32], first: usize, allowed: u64) {
+pub(crate) fn add_scores(isa: Supported, best: &mut [Hit], count: &mut u32, scores: &[f32], first: usize, allowed: u64) {
     let held = *count as usize;
     let threshold = if held == best.len() { best.last().map_or(f32::INFINITY, |hit| hit.score) } else { f32::NEG_INFINITY };
     let mut mask = kernel::above(isa, scores, threshold) & allowed;

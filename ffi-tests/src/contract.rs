@@ -31,6 +31,10 @@ pub enum Param {
     Codes { rows: usize, dim: usize, refuses: Option<RangeInclusive<usize>> },
     /// `const nnn_encoded *`: encoded rows of one side.
     Encoded { rows: usize, dim: usize, side: u32, refuses: Option<RangeInclusive<usize>> },
+    /// A matrix, or NULL.
+    Optional(Box<Param>),
+    /// `const nnn_gate *`, followed by how many: so many gates of biases and bits of so many rows.
+    Gates { gates: usize, rows: usize, refuses: RangeInclusive<usize> },
     /// A pointer to elements that are read.
     In(Elements),
     /// As [`In`](Self::In), or NULL.
@@ -93,6 +97,23 @@ impl Elements {
     pub fn hits(values: &[(f32, u32)]) -> Elements {
         let bytes = values.iter().flat_map(|(score, id)| [score.to_ne_bytes(), id.to_ne_bytes()]).flatten().collect();
         Elements { bytes, size: 8, align: 4, refused: Vec::new() }
+    }
+
+    /// These numbers.
+    pub fn numbers<T: Copy + Into<u64>>(values: &[T]) -> Elements {
+        let bytes = values.iter().flat_map(|value| Elements::one(*value).bytes).collect();
+        Elements { bytes, size: size_of::<T>(), align: align_of::<T>(), refused: Vec::new() }
+    }
+
+    /// These sizes.
+    pub fn sizes(values: &[usize]) -> Elements {
+        let bytes = bytemuck::cast_slice(values).to_vec();
+        Elements { bytes, size: WORD, align: align_of::<usize>(), refused: Vec::new() }
+    }
+
+    /// `n` times the number 0.
+    pub fn zeros<T>(n: usize) -> Elements {
+        Elements { bytes: vec![0; n * size_of::<T>()], ..Elements::blank::<T>(0) }
     }
 
     /// `n` elements of a type, of a pattern that no call writes.
@@ -390,7 +411,16 @@ impl Builder {
     fn param(&mut self, i: usize, param: &Param) {
         let name = format!("parameter {i}");
         let mut size_of = Edit::DependsOnArgument(self.world.arguments.len());
+        if let Param::Optional(matrix) = param {
+            let (argument, from) = (self.world.arguments.len(), self.faults.len());
+            self.param(i, matrix);
+            let null = |fault: &Fault| matches!(fault.edits[..], [Edit::Argument(at, 0)] if at == argument);
+            let at = self.faults[from..].iter().position(null).expect("a matrix is a pointer");
+            self.faults.remove(from + at);
+            return;
+        }
         match param {
+            Param::Optional(_) => unreachable!("handled above"),
             Param::Mat { rows, dim, refuses } => {
                 let data = self.world.add(&floats(rows * dim), false);
                 let address = self.world.address(data);
@@ -439,6 +469,40 @@ impl Builder {
                     self.bad_floats(&name, data, [refuses.start() * dim, refuses.end() * dim + dim - 1]);
                 }
                 size_of = Edit::DependsOn { block, offset: Some(WORD) };
+            }
+            Param::Gates { gates, rows, refuses } => {
+                let mut words = Vec::new();
+                let mut parts = Vec::new();
+                for _ in 0..*gates {
+                    let bias = self.world.add(&floats_of(*rows, 0.25), false);
+                    let active = self.world.add(&u64::MAX.to_ne_bytes().repeat(rows.div_ceil(64)), false);
+                    words.extend([self.world.address(bias), self.world.address(active), 20f32.to_bits() as usize]);
+                    parts.push((bias, active));
+                }
+                let block = self.world.words(&words);
+                self.struct_argument(&name, block);
+                for (i, (bias, active)) in parts.into_iter().enumerate() {
+                    let (bias_at, active_at) = (self.world.address(bias), self.world.address(active));
+                    self.field(&format!("{name}[{i}].bias"), block, 3 * i, 0, NNN_ERR_NULL);
+                    self.field(&format!("{name}[{i}].active"), block, 3 * i + 1, 0, NNN_ERR_NULL);
+                    self.field(&format!("{name}[{i}].bias misaligned"), block, 3 * i, bias_at + 1, NNN_ERR_ALIGN);
+                    self.field(&format!("{name}[{i}].active misaligned"), block, 3 * i + 1, active_at + 4, NNN_ERR_ALIGN);
+                    for beta in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+                        let beta: f32 = beta;
+                        self.field(&format!("{name}[{i}].beta"), block, 3 * i + 2, beta.to_bits() as usize, NNN_ERR_VALUE);
+                    }
+                    self.bad_floats(&format!("{name}[{i}].bias"), bias, [*refuses.start(), *refuses.end()]);
+                    for block in [bias, active] {
+                        self.regions.push(Region { block, output: None, align: 1 });
+                    }
+                }
+                let argument = self.world.arguments.len();
+                self.world.arguments.push(*gates);
+                for (value, code) in [(0, NNN_ERR_RANGE), (3, NNN_ERR_RANGE), (usize::MAX, NNN_ERR_OVERFLOW)] {
+                    // What lies in the gates is then not looked at.
+                    let depends = Edit::DependsOn { block, offset: None };
+                    self.fault(format!("{value:#x} gates"), code, vec![Edit::Argument(argument, value), depends]);
+                }
             }
             Param::In(elements) | Param::InOptional(elements) | Param::Out(elements) | Param::OutOptional(elements) => {
                 let optional = matches!(param, Param::InOptional(_) | Param::OutOptional(_));

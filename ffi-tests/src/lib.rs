@@ -3,6 +3,7 @@
 pub mod artefacts;
 pub mod contract;
 pub mod data;
+pub mod golden;
 #[cfg(unix)]
 pub mod guard;
 pub mod reference;

@@ -7,17 +7,18 @@ use ffi_tests::artefacts::exports_list;
 use ffi_tests::contract::{Elements, Function, Param, wrong, wrong_for};
 use ffi_tests::data::for_each_isa;
 use nnn::abi::*;
-use nnn::{Bound, Certificate, Hit};
+use nnn::{Bound, Certificate, ExactSum, Fairness, Hit, Hubness, Interval, LogSum};
 use std::ops::RangeInclusive;
 
 /// Functions without a status, or without a wrong argument.
-const INFALLIBLE: [&str; 9] = [
+const INFALLIBLE: [&str; 10] = [
     "nnn_abi_version",
     "nnn_certified_scratch",
     "nnn_cpu_hwcap",
     "nnn_isa_active",
     "nnn_isa_str",
     "nnn_neighbors_scratch",
+    "nnn_ranks_scratch",
     "nnn_search_scratch",
     "nnn_status_str",
     "nnn_version",
@@ -321,8 +322,391 @@ fn certified() -> Vec<Function> {
     ]
 }
 
+/// Above 0 and finite.
+fn positive(good: f32) -> Param {
+    let bad = [0.0, -1.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+    Param::Size(good.to_bits() as usize, bad.iter().map(|bad| wrong(bad.to_bits() as usize, NNN_ERR_VALUE)).collect())
+}
+
+fn float(bits: usize) -> f32 {
+    f32::from_bits(bits as u32)
+}
+
+/// A number of rows, queries or elements that are not those of a matrix.
+fn number(good: usize) -> Param {
+    #[allow(unused_mut)]
+    let mut bad = vec![wrong(HUGE, NNN_ERR_OVERFLOW)];
+    #[cfg(target_pointer_width = "64")]
+    bad.push(wrong(1 << 32, NNN_ERR_RANGE));
+    Param::Size(good, bad)
+}
+
+/// A count that is only a length.
+fn length(good: usize) -> Param {
+    Param::Size(good, vec![wrong(HUGE, NNN_ERR_OVERFLOW)])
+}
+
+fn dim() -> Param {
+    Param::Size(DIM, vec![wrong(0, NNN_ERR_DIM), wrong(nnn::MAX_DIM + 1, NNN_ERR_DIM), wrong(HUGE, NNN_ERR_DIM)])
+}
+
+fn least_scratch() -> Param {
+    Param::Scratch { bytes: 5000, least: NNN_NEIGHBORS_SCRATCH_MIN_BYTES }
+}
+
+/// Sums of one similarity each.
+fn log_sums(n: usize) -> Elements {
+    let one = [1u64 << 20, 0, 0, 0, 0];
+    Elements::numbers(&one.repeat(n))
+}
+
+fn family() -> Vec<Function> {
+    let sums = |n| Param::In(log_sums(n).refusing(5, Elements::numbers(&empty_sum()), NNN_ERR_K));
+    let update = |gallery, bank| {
+        let [first, count] = range_of(0);
+        let weights = Param::InOptional(Elements::floats(&[0.5; BANK]).finite(0..=BANK - 1));
+        [gallery, bank, weights, positive(20.0), first, count, least_scratch(), Param::Out(log_sums(COUNT))]
+    };
+    let mean_bias = |gallery| {
+        let [first, count] = range_of(0);
+        let mean = Param::In(Elements::floats(&[0.125; DIM]).finite(0..=DIM - 1));
+        [gallery, mean, Param::Finite(0.5), first, count, out::<f32>(COUNT)]
+    };
+    let sinkhorn = |gallery, extra, bank| {
+        [
+            gallery,
+            Param::Optional(Box::new(extra)),
+            bank,
+            positive(0.25),
+            Param::Size(2, vec![wrong(0, NNN_ERR_VALUE)]),
+            out::<LogSum>(GALLERY),
+            Param::Size(GALLERY, vec![wrong(GALLERY - 1, NNN_ERR_CAPACITY), wrong(HUGE, NNN_ERR_OVERFLOW)]),
+            out::<f32>(GALLERY + QUERIES + BANK),
+            Param::Size(
+                GALLERY + QUERIES + BANK,
+                vec![wrong(GALLERY + QUERIES + BANK - 1, NNN_ERR_CAPACITY), wrong(HUGE, NNN_ERR_OVERFLOW)],
+            ),
+            least_scratch(),
+            out::<f32>(GALLERY),
+        ]
+    };
+    let (gallery, bank) = (|| Some(0..=GALLERY - 1), || Some(0..=BANK - 1));
+    let fewer = Elements::floats(&[0.5, f32::NEG_INFINITY]);
+    let unsorted = Elements::floats(&[-0.25, 0.5]);
+    vec![
+        function(
+            "nnn_neighbors_grid",
+            [
+                Param::In(table(COUNT).refusing(2, fewer, NNN_ERR_K).refusing(2, unsorted, NNN_ERR_VALUE)),
+                number(COUNT),
+                Param::Size(K, vec![wrong(0, NNN_ERR_K), wrong(HUGE, NNN_ERR_OVERFLOW)]),
+                Param::In(Elements::sizes(&[1, K]).refusing(0, Elements::sizes(&[0]), NNN_ERR_K)),
+                length(2),
+                Param::In(Elements::floats(&[0.25, 0.5, 1.0]).finite(0..=2)),
+                length(3),
+                out::<f32>(6 * COUNT),
+            ],
+            |a| unsafe { nnn_neighbors_grid(a[0] as _, a[1], a[2], a[3] as _, a[4], a[5] as _, a[6], a[7] as _) },
+        ),
+        function("nnn_logsum_init", [out::<LogSum>(COUNT), number(COUNT)], |a| unsafe { nnn_logsum_init(a[0] as _, a[1]) }),
+        function("nnn_logsum_update_f32", update(mat(GALLERY, Some(RANGE)), mat(BANK, bank())), |a| unsafe {
+            nnn_logsum_update_f32(a[0] as _, a[1] as _, a[2] as _, float(a[3]), a[4], a[5], a[6] as _, a[7], a[8] as _)
+        }),
+        function("nnn_logsum_update_i8", update(codes(GALLERY, Some(RANGE)), codes(BANK, bank())), |a| unsafe {
+            nnn_logsum_update_i8(a[0] as _, a[1] as _, a[2] as _, float(a[3]), a[4], a[5], a[6] as _, a[7], a[8] as _)
+        }),
+        function("nnn_logsum_merge", [Param::Out(log_sums(COUNT)), Param::In(log_sums(COUNT)), number(COUNT)], |a| unsafe {
+            nnn_logsum_merge(a[0] as _, a[1] as _, a[2])
+        }),
+        function("nnn_logsum_bias", [sums(COUNT), number(COUNT), positive(20.0), out::<f32>(COUNT)], |a| unsafe {
+            nnn_logsum_bias(a[0] as _, a[1], float(a[2]), a[3] as _)
+        }),
+        function(
+            "nnn_logsum_dual_bias",
+            [sums(COUNT), positive(20.0), sums(COUNT), positive(1.0), number(COUNT), out::<f32>(COUNT)],
+            |a| unsafe { nnn_logsum_dual_bias(a[0] as _, float(a[1]), a[2] as _, float(a[3]), a[4], a[5] as _) },
+        ),
+        function("nnn_columns_init", [out::<ExactSum>(DIM), dim()], |a| unsafe { nnn_columns_init(a[0] as _, a[1]) }),
+        function("nnn_columns_update_f32", [mat(BANK, bank()), out::<ExactSum>(DIM)], |a| unsafe {
+            nnn_columns_update_f32(a[0] as _, a[1] as _)
+        }),
+        function("nnn_columns_update_i8", [codes(BANK, bank()), out::<ExactSum>(DIM)], |a| unsafe {
+            nnn_columns_update_i8(a[0] as _, a[1] as _)
+        }),
+        function("nnn_columns_merge", [out::<ExactSum>(DIM), Param::In(Elements::zeros::<ExactSum>(DIM)), dim()], |a| unsafe {
+            nnn_columns_merge(a[0] as _, a[1] as _, a[2])
+        }),
+        function(
+            "nnn_columns_mean",
+            [
+                Param::In(Elements::zeros::<ExactSum>(DIM).refusing(
+                    0,
+                    Elements::numbers(&[0u64, 0, 0, 0, 1 << 40]),
+                    NNN_ERR_VALUE,
+                )),
+                dim(),
+                Param::Size(4, vec![wrong(0, NNN_ERR_K)]),
+                out::<f32>(DIM),
+            ],
+            |a| unsafe { nnn_columns_mean(a[0] as _, a[1], a[2], a[3] as _) },
+        ),
+        function("nnn_mean_bias_f32", mean_bias(mat(GALLERY, Some(RANGE))), |a| unsafe {
+            nnn_mean_bias_f32(a[0] as _, a[1] as _, float(a[2]), a[3], a[4], a[5] as _)
+        }),
+        function("nnn_mean_bias_i8", mean_bias(codes(GALLERY, Some(RANGE))), |a| unsafe {
+            nnn_mean_bias_i8(a[0] as _, a[1] as _, float(a[2]), a[3], a[4], a[5] as _)
+        }),
+        function(
+            "nnn_sinkhorn_bias_f32",
+            sinkhorn(mat(GALLERY, gallery()), mat(QUERIES, Some(0..=QUERIES - 1)), mat(BANK, bank())),
+            |a| unsafe {
+                let (tau, scratch) = (float(a[3]), a[9] as _);
+                nnn_sinkhorn_bias_f32(
+                    a[0] as _, a[1] as _, a[2] as _, tau, a[4], a[5] as _, a[6], a[7] as _, a[8], scratch, a[10], a[11] as _,
+                )
+            },
+        ),
+        function(
+            "nnn_sinkhorn_bias_i8",
+            sinkhorn(codes(GALLERY, gallery()), codes(QUERIES, Some(0..=QUERIES - 1)), codes(BANK, bank())),
+            |a| unsafe {
+                let (tau, scratch) = (float(a[3]), a[9] as _);
+                nnn_sinkhorn_bias_i8(
+                    a[0] as _, a[1] as _, a[2] as _, tau, a[4], a[5] as _, a[6], a[7] as _, a[8], scratch, a[10], a[11] as _,
+                )
+            },
+        ),
+    ]
+}
+
+/// The words of an empty sum.
+fn empty_sum() -> [u64; 5] {
+    let mut words = [0u64; 5];
+    // Three words, three half words, the bin.
+    words[4] = if cfg!(target_endian = "big") { 0x8000_0000 } else { 0x8000_0000 << 32 };
+    words
+}
+
+fn gated() -> Vec<Function> {
+    let search = |queries, gallery, gates| {
+        let [first, count] = range_of(1);
+        let winners = Elements::numbers(&[1u32, 6, u32::MAX]).refusing(1, Elements::one(GALLERY as u32), NNN_ERR_RANGE);
+        [
+            queries,
+            gallery,
+            Param::Gates { gates, rows: GALLERY, refuses: RANGE },
+            Param::In(winners),
+            Param::InOptional(Elements::one(u64::MAX)),
+            k(NNN_ERR_OVERFLOW),
+            first,
+            count,
+            Param::Scratch { bytes: 1000, least: 0 },
+            out::<Hit>(QUERIES * K),
+            out::<u32>(QUERIES),
+        ]
+    };
+    let all = Some(0..=QUERIES - 1);
+    let candidates = || {
+        let candidates = Elements::hits(&[(0.5, 1), (0.25, 6), (0.75, 3)]).finite(0..=2);
+        Param::In(candidates.refusing(1, Elements::hits(&[(0.25, GALLERY as u32)]), NNN_ERR_RANGE))
+    };
+    let room = || Param::Size(K, vec![wrong(0, NNN_ERR_K)]);
+    vec![
+        function(
+            "nnn_activation_set",
+            [
+                Param::In(hits_of_lists()),
+                Param::In(counts_of_lists()),
+                number(QUERIES),
+                k(NNN_ERR_OVERFLOW),
+                first_hits(),
+                Param::Size(GALLERY, vec![]),
+                Param::Out(Elements::zeros::<u64>(1)),
+            ],
+            |a| unsafe { nnn_activation_set(a[0] as _, a[1] as _, a[2], a[3], a[4], a[5], a[6] as _) },
+        ),
+        function("nnn_search_gated_f32", search(mat(QUERIES, all.clone()), mat(GALLERY, None), 1), |a| unsafe {
+            nnn_search_gated_f32(
+                a[0] as _, a[1] as _, a[2] as _, a[3], a[4] as _, a[5] as _, a[6], a[7], a[8], a[9] as _, a[10], a[11] as _,
+                a[12] as _,
+            )
+        }),
+        function("nnn_search_gated_i8", search(codes(QUERIES, all), codes(GALLERY, None), 2), |a| unsafe {
+            nnn_search_gated_i8(
+                a[0] as _, a[1] as _, a[2] as _, a[3], a[4] as _, a[5] as _, a[6], a[7], a[8], a[9] as _, a[10], a[11] as _,
+                a[12] as _,
+            )
+        }),
+        function(
+            "nnn_rerank_gated",
+            [
+                candidates(),
+                length(3),
+                Param::Gates { gates: 2, rows: GALLERY, refuses: 0..=GALLERY - 1 },
+                Param::Size(GALLERY, vec![]),
+                room(),
+                out::<Hit>(K),
+                out::<u32>(1),
+            ],
+            |a| unsafe { nnn_rerank_gated(a[0] as _, a[1], a[2] as _, a[3], a[4], a[5], a[6] as _, a[7] as _) },
+        ),
+        function(
+            "nnn_dual_softmax",
+            [
+                candidates(),
+                length(3),
+                Param::In(biases(GALLERY).finite(1..=1).finite(6..=6)),
+                length(GALLERY),
+                positive(100.0),
+                Param::Size(8, vec![wrong(0, NNN_ERR_K)]),
+                room(),
+                out::<Hit>(K),
+                out::<u32>(1),
+            ],
+            |a| unsafe { nnn_dual_softmax(a[0] as _, a[1], a[2] as _, a[3], float(a[4]), a[5], a[6], a[7] as _, a[8] as _) },
+        ),
+    ]
+}
+
+/// Hits of three queries, K apart.
+fn hits_of_lists() -> Elements {
+    let hits = Elements::hits(&[(0.5, 1), (0.25, 6), (0.75, 3), (0.5, 2), (0.125, 0), (0.0, 5)]);
+    hits.refusing(2, Elements::hits(&[(0.75, GALLERY as u32)]), NNN_ERR_RANGE)
+}
+
+fn counts_of_lists() -> Elements {
+    Elements::numbers(&[2u32, 2, 1]).refusing(1, Elements::one(K as u32 + 1), NNN_ERR_RANGE)
+}
+
+/// n of k.
+fn first_hits() -> Param {
+    Param::Size(1, vec![wrong(0, NNN_ERR_K), wrong_for(3, K + 1, NNN_ERR_K)])
+}
+
+fn evaluation() -> Vec<Function> {
+    let offsets = || {
+        let offsets = Elements::sizes(&[0, 2, 3, 4]).refusing(1, Elements::sizes(&[5]), NNN_ERR_RANGE);
+        let offsets = offsets.refusing(3, Elements::sizes(&[5]), NNN_ERR_RANGE);
+        Param::In(offsets.refusing(2, Elements::sizes(&[2]), NNN_ERR_VALUE))
+    };
+    let ids = || Param::In(Elements::numbers(&[1u32, 2, 6, 0]));
+    let checked_ids = || Param::In(Elements::numbers(&[1u32, 2, 6, 0]).refusing(3, Elements::one(GALLERY as u32), NNN_ERR_RANGE));
+    let ranks = |queries, gallery| {
+        [
+            queries,
+            gallery,
+            Param::In(biases(2 * GALLERY).finite(0..=2 * GALLERY - 1)),
+            length(2),
+            offsets(),
+            checked_ids(),
+            length(4),
+            Param::Scratch { bytes: 3000, least: 1024 + 3 * 8 + 8 },
+            out::<u32>(3 * QUERIES),
+        ]
+    };
+    let all = Some(0..=QUERIES - 1);
+    let run = |n: usize| Param::In(Elements::numbers(&vec![1u32; n]));
+    let at = || Param::Size(1, vec![wrong(0, NNN_ERR_K)]);
+    let confidence = || {
+        let bad = [0.0, 1.0, f64::NAN];
+        Param::Size(0.9f64.to_bits() as usize, bad.iter().map(|bad| wrong(bad.to_bits() as usize, NNN_ERR_VALUE)).collect())
+    };
+    let work = || [out::<u32>(9), Param::Size(9, vec![wrong(0, NNN_ERR_CAPACITY), wrong(HUGE, NNN_ERR_OVERFLOW)])];
+    let lists = || [Param::In(hits_of_lists()), Param::In(counts_of_lists()), number(QUERIES), k(NNN_ERR_OVERFLOW)];
+    let with = |head: Vec<Param>, tail: Vec<Param>| head.into_iter().chain(tail);
+    let [resamples, resamples_len] = work();
+    let [choice_work, choice_work_len] = work();
+    vec![
+        function(
+            "nnn_best_ranks",
+            {
+                // Any answers will do for hits.
+                let hits = Param::In(Elements::hits(&[(0.5, 1), (0.25, 6), (0.75, 3), (0.5, 2), (0.125, 0), (0.0, 5)]));
+                let head = vec![hits, Param::In(counts_of_lists()), number(QUERIES), k(NNN_ERR_OVERFLOW)];
+                with(head, vec![offsets(), ids(), length(4), out::<u32>(QUERIES)])
+            },
+            |a| unsafe { nnn_best_ranks(a[0] as _, a[1] as _, a[2], a[3], a[4] as _, a[5] as _, a[6], a[7] as _) },
+        ),
+        function("nnn_ranks_f32", ranks(mat(QUERIES, all.clone()), mat(GALLERY, None)), |a| unsafe {
+            nnn_ranks_f32(a[0] as _, a[1] as _, a[2] as _, a[3], a[4] as _, a[5] as _, a[6], a[7] as _, a[8], a[9] as _)
+        }),
+        function("nnn_ranks_i8", ranks(codes(QUERIES, all), codes(GALLERY, None)), |a| unsafe {
+            nnn_ranks_i8(a[0] as _, a[1] as _, a[2] as _, a[3], a[4] as _, a[5] as _, a[6], a[7] as _, a[8], a[9] as _)
+        }),
+        function("nnn_recall", [run(4), length(4), at(), out::<f64>(1)], |a| unsafe {
+            nnn_recall(a[0] as _, a[1], a[2], a[3] as _)
+        }),
+        function("nnn_median_rank", [run(4), length(4), out::<f64>(1)], |a| unsafe { nnn_median_rank(a[0] as _, a[1], a[2] as _) }),
+        function(
+            "nnn_bootstrap",
+            [run(4), run(4), number(4), at(), confidence(), Param::Any(7), resamples, resamples_len, out::<Interval>(1)],
+            |a| unsafe {
+                let confidence = f64::from_bits(a[4] as u64);
+                nnn_bootstrap(a[0] as _, a[1] as _, a[2], a[3], confidence, a[5] as u64, a[6] as _, a[7], a[8] as _)
+            },
+        ),
+        function(
+            "nnn_choose",
+            [
+                run(12),
+                Param::Size(2, vec![wrong(0, NNN_ERR_K), wrong(HUGE, NNN_ERR_OVERFLOW)]),
+                number(4),
+                at(),
+                confidence(),
+                Param::Any(7),
+                choice_work,
+                choice_work_len,
+                out::<usize>(1),
+                out::<u32>(1),
+                out::<Interval>(1),
+            ],
+            |a| unsafe {
+                let (confidence, seed) = (f64::from_bits(a[4] as u64), a[5] as u64);
+                nnn_choose(a[0] as _, a[1], a[2], a[3], confidence, seed, a[6] as _, a[7], a[8] as _, a[9] as _, a[10] as _)
+            },
+        ),
+        function(
+            "nnn_count_occurrences",
+            with(lists().into(), vec![first_hits(), Param::Out(Elements::zeros::<u32>(GALLERY)), number(GALLERY)]),
+            |a| unsafe { nnn_count_occurrences(a[0] as _, a[1] as _, a[2], a[3], a[4], a[5] as _, a[6]) },
+        ),
+        function("nnn_hubness", [run(GALLERY), number(GALLERY), out::<Hubness>(1)], |a| unsafe {
+            nnn_hubness(a[0] as _, a[1], a[2] as _)
+        }),
+        function(
+            "nnn_attribute_bias",
+            with(
+                lists().into(),
+                vec![
+                    first_hits(),
+                    Param::In(Elements::numbers(&[1u8, 255, 0, 1, 255, 0, 1]).refusing(4, Elements::one(2u8), NNN_ERR_VALUE)),
+                    number(GALLERY),
+                    out::<f32>(QUERIES),
+                    out::<Fairness>(1),
+                ],
+            ),
+            |a| unsafe { nnn_attribute_bias(a[0] as _, a[1] as _, a[2], a[3], a[4], a[5] as _, a[6], a[7] as _, a[8] as _) },
+        ),
+        function(
+            "nnn_balanced_sample",
+            [
+                Param::In(Elements::numbers(&[1u8, 2, 1, 2, 0, 1])),
+                number(6),
+                Param::Any(7),
+                out::<u32>(6),
+                length(6),
+                out::<usize>(1),
+            ],
+            |a| unsafe { nnn_balanced_sample(a[0] as _, a[1], a[2] as u64, a[3] as _, a[4], a[5] as _) },
+        ),
+    ]
+}
+
 fn functions() -> Vec<Function> {
-    [machine(), rows_and_scores(), neighbors_and_bias(), searches(), certified()].into_iter().flatten().collect()
+    [machine(), rows_and_scores(), neighbors_and_bias(), searches(), certified(), family(), gated(), evaluation()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 #[test]

@@ -2,64 +2,13 @@
 //! only where their scores are tied within that.
 
 use ffi_tests::data::for_each_isa;
-use ffi_tests::reference::dot_f64;
+use ffi_tests::golden::{BANK, DIM, GALLERY, Golden, QUERIES, floats, indices};
 use nnn::{Hit, Matrix, Neighbors};
 
 const TOLERANCE: f64 = 2e-6;
-const DIM: usize = 128;
-const GALLERY: usize = 500;
-const BANK: usize = 2000;
-const QUERIES: usize = 400;
 const TOP: usize = 10;
 const ALPHA: f32 = 0.75;
 const K: usize = 16;
-
-/// The body of an .npy file of that element type and length.
-fn body<const WIDTH: usize>(name: &str, descr: &str, len: usize) -> Vec<[u8; WIDTH]> {
-    let path = format!("{}/golden/{name}.npy", env!("CARGO_MANIFEST_DIR"));
-    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00", "{path}");
-    let (header, body) = bytes[10..].split_at(u16::from_le_bytes([bytes[8], bytes[9]]).into());
-    let header = std::str::from_utf8(header).unwrap();
-    assert!(header.contains(descr) && header.contains("'fortran_order': False"), "{path}: {header}");
-    let (items, rest) = body.as_chunks::<WIDTH>();
-    assert_eq!((items.len(), rest.len()), (len, 0), "{path}");
-    items.to_vec()
-}
-
-fn floats(name: &str, len: usize) -> Vec<f32> {
-    body(name, "'<f4'", len).into_iter().map(f32::from_le_bytes).collect()
-}
-
-fn indices(name: &str, len: usize) -> Vec<usize> {
-    body(name, "'<i8'", len).into_iter().map(|x| i64::from_le_bytes(x).try_into().unwrap()).collect()
-}
-
-struct Golden {
-    gallery: Vec<f32>,
-    bank: Vec<f32>,
-    queries: Vec<f32>,
-}
-
-impl Golden {
-    fn load() -> Golden {
-        Golden {
-            gallery: floats("candidates", GALLERY * DIM),
-            bank: floats("reference_queries", BANK * DIM),
-            queries: floats("test_queries", QUERIES * DIM),
-        }
-    }
-
-    fn views(&self) -> [Matrix<'_, f32>; 3] {
-        let view = |data, rows| Matrix::new(data, rows, DIM).unwrap();
-        [view(&self.gallery, GALLERY), view(&self.bank, BANK), view(&self.queries, QUERIES)]
-    }
-
-    /// The exact plain score of a query and a gallery row.
-    fn score(&self, query: usize, row: usize) -> f64 {
-        dot_f64(&self.queries[query * DIM..][..DIM], &self.gallery[row * DIM..][..DIM])
-    }
-}
 
 fn assert_close(got: &[f32], expected: &[f32], what: &str) {
     assert_eq!(got.len(), expected.len());

@@ -4,6 +4,7 @@
 //! `cpu`.
 
 mod depth;
+mod exp;
 mod pack;
 mod pass;
 mod rows;
@@ -17,6 +18,7 @@ use crate::matrix::{Element, Matrix};
 use crate::simd::{TileLanes, WordLayout};
 use core::num::NonZeroUsize;
 use depth::Grid;
+pub(crate) use exp::{T_MAX, TERMS, Terms, large_term, unit_exponent};
 use pack::{PanelJob, pair_word, quad_word};
 pub(crate) use pass::{SCRATCH_MIN, TILE_BYTES, as_f32_mut, f32_part, tile_bytes, tile_pass, u32_part};
 pub(crate) use rows::STRIP;
@@ -179,6 +181,7 @@ impl Group<'_> {
 pub trait Dtype: Copy + Sized {
     /// Type of a dot product.
     type Dot;
+    fn to_f64(self) -> f64;
     fn pair(isa: Supported, a: &[Self], b: &[Self]) -> Self::Dot;
     /// Scores (scaled, before any bias) of `queries` rows `q` with `gallery` rows `r`, to `out[i * out_stride + j]`.
     fn grid(isa: Supported, queries: &Matrix<Self>, q: Span, gallery: &Matrix<Self>, r: Span, out: &mut [f32], out_stride: usize);
@@ -233,6 +236,10 @@ fn raw_grid<T: Element, O>(
 #[allow(private_interfaces)]
 impl Dtype for f32 {
     type Dot = f32;
+
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
 
     fn pair(isa: Supported, a: &[f32], b: &[f32]) -> f32 {
         let dim = a.len().min(b.len());
@@ -296,6 +303,10 @@ impl Dtype for f32 {
 #[allow(private_interfaces)]
 impl Dtype for i8 {
     type Dot = i32;
+
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
 
     fn pair(isa: Supported, a: &[i8], b: &[i8]) -> i32 {
         let dim = a.len().min(b.len());
@@ -432,6 +443,12 @@ pub(crate) fn count_above(isa: Supported, scores: &[f32], value: f32) -> usize {
     with_f32_shells!(isa, shell => unsafe { shell::count_above(scores, value) })
 }
 
+/// How many of the finite `scores[i] - bias[i]` (no bias: `scores[i]`) are greater than `value`.
+pub(crate) fn count_better(isa: Supported, scores: &[f32], bias: Option<&[f32]>, value: f32) -> usize {
+    // SAFETY: `isa` was detected.
+    with_f32_shells!(isa, shell => unsafe { shell::count_better(scores, bias, value) })
+}
+
 /// Least and greatest order-preserving integer of scores without NaN.
 pub(crate) fn min_max(isa: Supported, scores: &[f32]) -> (i32, i32) {
     // SAFETY: `isa` was detected.
@@ -482,4 +499,31 @@ pub(crate) fn scale_row_in_place(isa: Supported, dst: &mut [f32], factor: f64) {
 pub(crate) fn quantize_row(isa: Supported, src: &[f32], dst: &mut [i8], scale: f32) {
     // SAFETY: `isa` was detected.
     with_f32_shells!(isa, shell => unsafe { shell::quantize_row(src, dst, scale) })
+}
+
+/// Terms of `2^(factor * score)`, times `e^weight` where there are weights, for at most [`TERMS`] scores; every exponent is within
+/// [`T_MAX`].
+pub(crate) fn exp2_terms(isa: Supported, scores: &[f32], weights: Option<&[f32]>, factor: f32, terms: &mut Terms) {
+    let n = weights.map_or(scores.len(), |weights| scores.len().min(weights.len()));
+    let weights = weights.map_or(core::ptr::null(), <[f32]>::as_ptr);
+    // SAFETY: `isa` was detected; both slices hold `n` elements.
+    with_f32_shells!(isa, shell => unsafe { shell::exp2_terms(scores.as_ptr(), weights, n, factor, terms) })
+}
+
+/// Least and greatest bin of the first `n` terms.
+pub(crate) fn term_bins(isa: Supported, terms: &Terms, n: usize) -> (i32, i32) {
+    // SAFETY: `isa` was detected.
+    with_f32_shells!(isa, shell => unsafe { shell::term_bins(terms, n) })
+}
+
+/// Sum of the first `n` terms, all in `bin`.
+pub(crate) fn sum_terms(isa: Supported, terms: &Terms, n: usize, bin: i32) -> u64 {
+    // SAFETY: `isa` was detected.
+    with_f32_shells!(isa, shell => unsafe { shell::sum_terms(terms, n, bin) })
+}
+
+/// Sum of those of the first `n` terms that are in `bin`.
+pub(crate) fn sum_terms_in(isa: Supported, terms: &Terms, n: usize, bin: i32) -> u64 {
+    // SAFETY: `isa` was detected.
+    with_f32_shells!(isa, shell => unsafe { shell::sum_terms_in(terms, n, bin) })
 }

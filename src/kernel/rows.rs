@@ -120,6 +120,16 @@ pub(super) fn count_above(scores: &[f32], value: f32) -> usize {
     scores.iter().fold(0u32, |count, &score| count + u32::from(score > value)) as usize
 }
 
+/// How many of the finite `scores[i] - bias[i]` (no bias: `scores[i]`) are greater than `value`.
+#[inline(always)]
+pub(super) fn count_better(scores: &[f32], bias: Option<&[f32]>, value: f32) -> usize {
+    let better = |count: u32, score: f32| count + u32::from((score > value) & (score < f32::INFINITY));
+    match bias {
+        Some(bias) => scores.iter().zip(bias).fold(0, |count, (score, bias)| better(count, score - bias)) as usize,
+        None => scores.iter().fold(0, |count, &score| better(count, score)) as usize,
+    }
+}
+
 /// Order-preserving integer of a float that is not NaN.
 #[inline(always)]
 fn key(x: f32) -> i32 {

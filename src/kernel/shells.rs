@@ -12,6 +12,7 @@ macro_rules! f32_shells {
         pub(in crate::kernel) mod $name {
             use crate::kernel::depth::{self, Grid};
             use core::num::NonZeroUsize;
+            use crate::kernel::exp::{self, Terms};
             use crate::kernel::pack::{self, PanelJob};
             use crate::kernel::rows;
             use crate::kernel::TileShape;
@@ -69,8 +70,31 @@ macro_rules! f32_shells {
                 rows::count_above(scores, value)
             }
             $(#[$attribute])*
+            pub(in crate::kernel) unsafe fn count_better(scores: &[f32], bias: Option<&[f32]>, value: f32) -> usize {
+                rows::count_better(scores, bias, value)
+            }
+            $(#[$attribute])*
             pub(in crate::kernel) unsafe fn min_max(scores: &[f32]) -> (i32, i32) {
                 rows::min_max(scores)
+            }
+            $(#[$attribute])*
+            pub(in crate::kernel) unsafe fn exp2_terms(
+                scores: *const f32, weights: *const f32, n: usize, factor: f32, terms: &mut Terms,
+            ) {
+                // SAFETY: the shell's contract is the algorithm's.
+                unsafe { exp::fill::<$depth>(scores, weights, n, factor, terms) }
+            }
+            $(#[$attribute])*
+            pub(in crate::kernel) unsafe fn term_bins(terms: &Terms, n: usize) -> (i32, i32) {
+                exp::bins(terms, n)
+            }
+            $(#[$attribute])*
+            pub(in crate::kernel) unsafe fn sum_terms(terms: &Terms, n: usize, bin: i32) -> u64 {
+                exp::sum(terms, n, bin)
+            }
+            $(#[$attribute])*
+            pub(in crate::kernel) unsafe fn sum_terms_in(terms: &Terms, n: usize, bin: i32) -> u64 {
+                exp::sum_in(terms, n, bin)
             }
             $(#[$attribute])*
             pub(in crate::kernel) unsafe fn sum_of_squares(row: &[f32]) -> f64 {

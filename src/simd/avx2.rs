@@ -43,6 +43,11 @@ impl DepthF32 for Avx2 {
         unsafe { _mm256_set_m128(load_part4(p.wrapping_add(4), n.saturating_sub(4)), load_part4(p, n.min(4))) }
     }
     #[inline(always)]
+    unsafe fn store(p: *mut f32, v: __m256) {
+        // SAFETY: valid for 8 elements by contract; unaligned store.
+        unsafe { _mm256_storeu_ps(p, v) }
+    }
+    #[inline(always)]
     unsafe fn mul_add(acc: __m256, a: __m256, b: __m256) -> __m256 {
         // SAFETY: FMA is the contract of the trait.
         unsafe { _mm256_fmadd_ps(a, b, acc) }

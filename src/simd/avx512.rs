@@ -24,6 +24,11 @@ impl DepthF32 for Avx512 {
         unsafe { _mm512_maskz_loadu_ps(((1u32 << n) - 1) as __mmask16, p) }
     }
     #[inline(always)]
+    unsafe fn store(p: *mut f32, v: __m512) {
+        // SAFETY: valid for 16 elements by contract; unaligned store.
+        unsafe { _mm512_storeu_ps(p, v) }
+    }
+    #[inline(always)]
     unsafe fn mul_add(acc: __m512, a: __m512, b: __m512) -> __m512 {
         // SAFETY: AVX-512 is the contract of the trait.
         unsafe { _mm512_fmadd_ps(a, b, acc) }

@@ -41,6 +41,7 @@ pub(crate) trait DepthF32 {
     unsafe fn zero() -> Self::V;
     unsafe fn load(p: *const f32) -> Self::V;
     unsafe fn load_part(p: *const f32, n: usize) -> Self::V;
+    unsafe fn store(p: *mut f32, v: Self::V);
     /// `acc + a * b`, fused where the set has it.
     unsafe fn mul_add(acc: Self::V, a: Self::V, b: Self::V) -> Self::V;
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;

@@ -36,6 +36,11 @@ impl DepthF32 for Neon {
         }
     }
     #[inline(always)]
+    unsafe fn store(p: *mut f32, v: float32x4_t) {
+        // SAFETY: valid for 4 elements by contract.
+        unsafe { vst1q_f32(p, v) }
+    }
+    #[inline(always)]
     unsafe fn mul_add(acc: float32x4_t, a: float32x4_t, b: float32x4_t) -> float32x4_t {
         // SAFETY: NEON is the contract of the trait.
         unsafe { vfmaq_f32(acc, a, b) }

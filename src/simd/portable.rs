@@ -28,6 +28,11 @@ impl DepthF32 for Portable {
         f32x4::new(part)
     }
     #[inline(always)]
+    unsafe fn store(p: *mut f32, v: f32x4) {
+        // SAFETY: valid for 4 elements by contract; the array has an element's alignment.
+        unsafe { *p.cast::<[f32; 4]>() = v.to_array() }
+    }
+    #[inline(always)]
     unsafe fn mul_add(acc: f32x4, a: f32x4, b: f32x4) -> f32x4 {
         a.mul_add(b, acc)
     }

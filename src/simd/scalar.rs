@@ -23,6 +23,11 @@ impl DepthF32 for Scalar {
         if n == 0 { 0.0 } else { unsafe { *p } }
     }
     #[inline(always)]
+    unsafe fn store(p: *mut f32, v: f32) {
+        // SAFETY: valid for one element by contract.
+        unsafe { *p = v }
+    }
+    #[inline(always)]
     unsafe fn mul_add(acc: f32, a: f32, b: f32) -> f32 {
         acc + a * b
     }

@@ -3,6 +3,7 @@
 use super::check::{Described, Facts, Memory, View, judge, output, pair, range};
 use super::*;
 use crate::kernel::SCRATCH_MIN;
+use crate::matrix::Matrix;
 use core::ffi::c_void;
 
 /// Biases of the gallery rows first..first + count in one call, without a table of the caller's: bias[i] = alpha * mean of the k
@@ -63,6 +64,29 @@ unsafe fn bias_of<M: Described>(
     bias: *mut f32,
 ) -> Result<()> {
     // SAFETY: the caller's promise.
+    let (gallery, bank) = unsafe { judge_bias(gallery, bank, k, first, count, scratch, scratch_len, bias)? };
+    // SAFETY: judged.
+    let (scratch, bias) = unsafe { (output(scratch, scratch_len), output(bias, count)) };
+    crate::bias(&gallery, &bank, k, alpha, range(first, count), scratch, bias)
+}
+
+/// The checks of a bias call and its matrices. A function of its own, whose stack is free again when the pass runs.
+///
+/// # Safety
+/// The caller promises what the header asks of its pointers.
+#[allow(clippy::too_many_arguments)] // those of the C function
+#[inline(never)]
+unsafe fn judge_bias<'a, M: Described>(
+    gallery: *const M,
+    bank: *const M,
+    k: usize,
+    first: usize,
+    count: usize,
+    scratch: *mut u8,
+    scratch_len: usize,
+    bias: *mut f32,
+) -> Result<(Matrix<'a, M::Element>, Matrix<'a, M::Element>)> {
+    // SAFETY: the caller's promise.
     let (gallery, bank) = unsafe { (View::load(gallery)?, View::load(bank)?) };
     let shape = pair(&gallery, &bank);
     let least = k.checked_mul(size_of::<f32>()).and_then(|table| table.checked_add(SCRATCH_MIN));
@@ -77,8 +101,5 @@ unsafe fn bias_of<M: Described>(
     let written = [Memory::write(scratch, Some(scratch_len)), Memory::write(bias, Some(len))];
     judge(facts, &[&gallery.memory, &bank.memory, &written])?;
     // SAFETY: judged.
-    let (gallery, bank) = unsafe { (gallery.matrix()?, bank.matrix()?) };
-    // SAFETY: judged.
-    let (scratch, bias) = unsafe { (output(scratch, scratch_len), output(bias, len)) };
-    crate::bias(&gallery, &bank, k, alpha, range(first, count), scratch, bias)
+    unsafe { Ok((gallery.matrix()?, bank.matrix()?)) }
 }

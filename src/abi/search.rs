@@ -2,6 +2,7 @@
 
 use super::check::{Described, Facts, Memory, View, input, input_if_given, judge, output, pair, range, rows_fit};
 use super::*;
+use crate::matrix::Matrix;
 use core::ffi::c_void;
 
 /// ======== Search ========
@@ -80,21 +81,47 @@ unsafe fn search<M: Described>(
     found: *mut u32,
 ) -> Result<()> {
     // SAFETY: the caller's promise.
+    let (queries, gallery) =
+        unsafe { judge_search(queries, gallery, bias, allow, k, first, count, scratch, scratch_len, hits, found)? };
+    // SAFETY: judged.
+    let (bias, allow) = unsafe { (input_if_given(bias, gallery.rows()), input_if_given(allow, gallery.rows().div_ceil(64))) };
+    // SAFETY: judged.
+    let (hits, found) = unsafe { (output(hits, queries.rows().saturating_mul(k)), output(found, queries.rows())) };
+    // SAFETY: judged.
+    let scratch = unsafe { output(scratch, scratch_len) };
+    crate::search(&queries, &gallery, bias, allow, k, range(first, count), scratch, hits, found)
+}
+
+/// The checks of a search and its matrices. A function of its own, whose stack is free again when the search runs.
+///
+/// # Safety
+/// The caller promises what the header asks of its pointers.
+#[allow(clippy::too_many_arguments)] // those of the C function
+#[inline(never)]
+unsafe fn judge_search<'a, M: Described>(
+    queries: *const M,
+    gallery: *const M,
+    bias: *const f32,
+    allow: *const u64,
+    k: usize,
+    first: usize,
+    count: usize,
+    scratch: *mut u8,
+    scratch_len: usize,
+    hits: *mut Hit,
+    found: *mut u32,
+) -> Result<(Matrix<'a, M::Element>, Matrix<'a, M::Element>)> {
+    // SAFETY: the caller's promise.
     let (queries, gallery) = unsafe { (View::load(queries)?, View::load(gallery)?) };
     let shape = pair(&queries, &gallery);
     let facts = Facts { k: k > 0, range: shape.range && gallery.holds(first, count), ..shape };
-    let len = queries.rows.checked_mul(k);
     let words = gallery.rows.div_ceil(64);
     let optional = [Memory::read_if_given(bias, Some(gallery.rows)), Memory::read_if_given(allow, Some(words))];
-    let written = [Memory::write(scratch, Some(scratch_len)), Memory::write(hits, len), Memory::write(found, Some(queries.rows))];
+    let hits = Memory::write(hits, queries.rows.checked_mul(k));
+    let written = [Memory::write(scratch, Some(scratch_len)), hits, Memory::write(found, Some(queries.rows))];
     judge(facts, &[&queries.memory, &gallery.memory, &optional, &written])?;
     // SAFETY: judged.
-    let (bias, allow) = unsafe { (input_if_given(bias, gallery.rows), input_if_given(allow, words)) };
-    // SAFETY: judged.
-    let (hits, found) = unsafe { (output(hits, len.unwrap_or(0)), output(found, queries.rows)) };
-    // SAFETY: judged.
-    let (queries, gallery, scratch) = unsafe { (queries.matrix()?, gallery.matrix()?, output(scratch, scratch_len)) };
-    crate::search(&queries, &gallery, bias, allow, k, range(first, count), scratch, hits, found)
+    unsafe { Ok((queries.matrix()?, gallery.matrix()?)) }
 }
 
 /// Merges the hits of another part of the gallery: `a` keeps the k best of both, *a_len how many they are. Any order of merging

@@ -52,12 +52,7 @@ pub(super) unsafe fn pair_f32<L: DepthF32, const T: usize, const U: usize>(a: *c
         for (i, kept) in all.as_chunks_mut::<U>().0.iter_mut().enumerate() {
             let first = i * U;
             let mut acc = [L::zero(); U];
-            for c in 0..chunks {
-                let at = c * VIRTUAL_LANES + first * L::LANES;
-                for u in 0..U {
-                    acc[u] = L::mul_add(acc[u], L::load(a.add(at + u * L::LANES)), L::load(b.add(at + u * L::LANES)));
-                }
-            }
+            L::lanes(&mut acc, a.wrapping_add(first * L::LANES), b.wrapping_add(first * L::LANES), chunks);
             if tail != 0 {
                 let (a, b) = (a.add(chunks * VIRTUAL_LANES), b.add(chunks * VIRTUAL_LANES));
                 for u in 0..U {
@@ -122,7 +117,8 @@ pub(super) unsafe fn grid_f32<L: DepthF32, const T: usize, const U: usize, const
     unsafe {
         while q + QB <= g.query_count {
             let mut r = 0;
-            while r + 4 <= g.row_count {
+            // Lane by lane there is nothing to share between rows.
+            while r + 4 <= g.row_count && L::LANES > 1 {
                 block_f32::<L, T, QB>(&g, q, r);
                 r += 4;
             }
@@ -132,6 +128,9 @@ pub(super) unsafe fn grid_f32<L: DepthF32, const T: usize, const U: usize, const
                 }
             }
             q += QB;
+        }
+        if QB == 1 {
+            return;
         }
         for q in q..g.query_count {
             for r in 0..g.row_count {
@@ -254,6 +253,9 @@ pub(super) unsafe fn grid_i8<L: DepthI8, const QB: usize>(g: Grid<i8, u32>) {
                 }
             }
             q += QB;
+        }
+        if QB == 1 {
+            return;
         }
         for q in q..g.query_count {
             let sum = query_sum::<L>(g.query(q), g.dim);

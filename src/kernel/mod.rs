@@ -4,6 +4,7 @@
 //! `cpu`.
 
 mod depth;
+mod direct;
 mod pack;
 mod pass;
 mod rows;
@@ -12,7 +13,9 @@ mod shells;
 mod tests;
 mod tile;
 
-use crate::cpu::{Isa, Supported};
+#[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
+use crate::cpu::Isa;
+use crate::cpu::Supported;
 use crate::matrix::{Element, Matrix};
 use crate::simd::WordLayout;
 use core::num::NonZeroUsize;
@@ -45,7 +48,7 @@ macro_rules! with_shells {
 macro_rules! with_f32_shells {
     ($isa:expr, $shell:ident => $body:expr) => {
         with_shells!($isa, f32_isa, $shell => $body,
-            Isa::Portable => portable,
+            #[cfg(not(all(target_os = "none", target_pointer_width = "32")))] Isa::Portable => portable,
             #[cfg(target_arch = "x86_64")] Isa::Avx2 | Isa::AvxVnni => avx2,
             #[cfg(target_arch = "x86_64")] Isa::Avx512 | Isa::Avx512Vnni => avx512,
             #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
@@ -58,7 +61,7 @@ macro_rules! with_f32_shells {
 macro_rules! with_i8_shells {
     ($isa:expr, $shell:ident => $body:expr) => {
         with_shells!($isa, i8_isa, $shell => $body,
-            Isa::Portable => portable,
+            #[cfg(not(all(target_os = "none", target_pointer_width = "32")))] Isa::Portable => portable,
             #[cfg(target_arch = "x86_64")] Isa::Avx2 => avx2,
             #[cfg(target_arch = "x86_64")] Isa::AvxVnni => avxvnni,
             #[cfg(target_arch = "x86_64")] Isa::Avx512 => avx512,
@@ -156,6 +159,8 @@ pub trait Dtype: Copy + Sized {
     fn pair(isa: Supported, a: &[Self], b: &[Self]) -> Self::Dot;
     /// Scores (scaled, before any bias) of `queries` rows `q` with `gallery` rows `r`, to `out[i * out_stride + j]`.
     fn grid(isa: Supported, queries: &Matrix<Self>, q: Span, gallery: &Matrix<Self>, r: Span, out: &mut [f32], out_stride: usize);
+    /// Sums of `gallery` row `row` with the bank rows of a span, in the order of the tile, without one.
+    fn column(isa: Supported, gallery: &Matrix<Self>, row: usize, bank: &Matrix<Self>, span: Span, sums: &mut [u32]);
     fn tile_shape(isa: Supported) -> TileShape;
     /// Copies a row's elements as words of the gallery side; past the row the words are those of zeros.
     fn copy_words(isa: Supported, row: &[Self], words: &mut [u32]);
@@ -171,7 +176,7 @@ pub trait Dtype: Copy + Sized {
     /// Largest magnitude among the values (for codes: the scales) of the rows; not finite when one of them is not.
     fn max_abs(isa: Supported, m: &Matrix<Self>, rows: Span) -> f32;
     /// Bound of every |score| between rows of these largest magnitudes.
-    fn score_bound(dim: usize, a: f32, b: f32) -> f64;
+    fn score_bound(dim: usize, a: f32, b: f32) -> f32;
 }
 
 /// The raw grid of pairs, if the output has room for it.
@@ -220,6 +225,13 @@ impl Dtype for f32 {
         with_f32_shells!(isa, shell => unsafe { shell::grid(grid) })
     }
 
+    fn column(isa: Supported, gallery: &Matrix<f32>, row: usize, bank: &Matrix<f32>, span: Span, sums: &mut [u32]) {
+        let Some(row) = gallery.row(row) else { return };
+        for (id, sum) in (span.first..).zip(as_f32_mut(sums).chunks_mut(1)) {
+            chains(isa, row, bank, &[id as u32], sum);
+        }
+    }
+
     fn tile_shape(isa: Supported) -> TileShape {
         with_f32_shells!(isa, shell => TileShape { width: shell::WIDTH, rows: shell::ROWS, codes: NonZeroUsize::MIN })
     }
@@ -261,10 +273,17 @@ impl Dtype for f32 {
         f32::from_bits((rows.first..rows.first + rows.count).map(row_max).max().unwrap_or(0))
     }
 
-    fn score_bound(dim: usize, a: f32, b: f32) -> f64 {
-        // Twice the sum of the largest possible products covers the roundings of a sum of up to 131,071 terms.
-        2.0 * dim as f64 * f64::from(a) * f64::from(b)
+    fn score_bound(dim: usize, a: f32, b: f32) -> f32 {
+        // Twice the sum of the largest possible products covers the roundings, here and in a sum of up to 131,071 terms.
+        2.0 * dim as f32 * a * b
     }
+}
+
+/// Exact dots (i32 bits) of a grid.
+fn dots(isa: Supported, queries: &Matrix<i8>, q: Span, gallery: &Matrix<i8>, r: Span, out: &mut [f32], out_stride: usize) {
+    let Some(grid) = raw_grid(queries, q, gallery, r, out, out_stride) else { return };
+    // SAFETY: `isa` was detected; `raw_grid` checked the spans against the validated views and the output's length.
+    with_i8_shells!(isa, shell => unsafe { shell::grid(grid) })
 }
 
 #[allow(private_interfaces)]
@@ -278,10 +297,8 @@ impl Dtype for i8 {
     }
 
     fn grid(isa: Supported, queries: &Matrix<i8>, q: Span, gallery: &Matrix<i8>, r: Span, out: &mut [f32], out_stride: usize) {
-        let Some(grid) = raw_grid(queries, q, gallery, r, out, out_stride) else { return };
-        // SAFETY: `isa` was detected; `raw_grid` checked the spans against the validated views and the output's length.
-        with_i8_shells!(isa, shell => unsafe { shell::grid(grid) });
-        for (i, row) in out.chunks_mut(out_stride).take(q.count).enumerate() {
+        dots(isa, queries, q, gallery, r, out, out_stride);
+        for (i, row) in out.chunks_mut(out_stride.max(1)).take(q.count).enumerate() {
             let query_scale = queries.scale(q.first + i);
             let scales = gallery.scales().and_then(|s| s.get(r.first..));
             for (j, score) in row.iter_mut().take(r.count).enumerate() {
@@ -289,6 +306,10 @@ impl Dtype for i8 {
                 *score = (score.to_bits() as i32 as f32 * query_scale) * row_scale;
             }
         }
+    }
+
+    fn column(isa: Supported, gallery: &Matrix<i8>, row: usize, bank: &Matrix<i8>, span: Span, sums: &mut [u32]) {
+        dots(isa, gallery, Span::new(row, 1), bank, span, as_f32_mut(sums), span.count);
     }
 
     fn tile_shape(isa: Supported) -> TileShape {
@@ -343,8 +364,8 @@ impl Dtype for i8 {
         }
     }
 
-    fn score_bound(dim: usize, a: f32, b: f32) -> f64 {
-        2.0 * 16384.0 * dim as f64 * f64::from(a) * f64::from(b)
+    fn score_bound(dim: usize, a: f32, b: f32) -> f32 {
+        2.0 * 16384.0 * dim as f32 * a * b
     }
 }
 

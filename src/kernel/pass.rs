@@ -10,9 +10,10 @@
 //!     give the sums of each row of the chunk to the sink
 //! ```
 
+use super::direct::direct_pass;
 use super::tile::{A_STRIDE, DEPTH_BLOCK};
 use super::{Dtype, Group, Span, TileShape, pack_panel};
-use crate::cpu::Supported;
+use crate::cpu::{MICROCONTROLLER, Supported};
 use crate::matrix::{Element, Matrix};
 use core::num::NonZeroUsize;
 
@@ -95,6 +96,9 @@ pub(crate) fn tile_pass<T: Element>(
     scratch: &mut [u8],
     mut sink: impl FnMut(usize, usize, &[f32]),
 ) -> Option<()> {
+    if MICROCONTROLLER {
+        return direct_pass(isa, gallery, rows, bank, scratch, sink);
+    }
     let words = aligned_words(scratch);
     let shape = <T as Dtype>::tile_shape(isa);
     let plan = Plan::new(shape, gallery.dim(), bank.rows().max(1), words.len())?;
@@ -235,7 +239,7 @@ pub(crate) fn as_f32_mut(words: &mut [u32]) -> &mut [f32] {
 }
 
 /// The same words as f32.
-fn as_f32(words: &[u32]) -> &[f32] {
+pub(super) fn as_f32(words: &[u32]) -> &[f32] {
     // SAFETY: u32 and f32 have the same size and alignment, and every bit pattern is an f32.
     unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), words.len()) }
 }

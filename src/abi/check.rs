@@ -193,6 +193,16 @@ impl<M: Described> View<M> {
     }
 }
 
+/// The matrix of an argument (never `None`). A function of its own: its stack is free again when the work begins.
+///
+/// # Safety
+/// As [`View::matrix`]; `mat` was judged.
+#[inline(never)]
+pub(super) unsafe fn judged<'a, M: Described>(mat: *const M) -> Option<Matrix<'a, M::Element>> {
+    // SAFETY: this function's contract.
+    unsafe { View::load(mat).ok()?.matrix().ok() }
+}
+
 /// Facts that hold of two matrices with a common dim.
 pub(super) fn pair<A: Described, B: Described>(a: &View<A>, b: &View<B>) -> Facts {
     Facts {

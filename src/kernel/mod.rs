@@ -3,11 +3,13 @@
 //! To add an instruction set: one file in `simd`, a line in each family of `shells`, an arm in the two macros below, a variant in
 //! `cpu`.
 
+#[cfg_attr(all(target_os = "none", target_pointer_width = "32"), allow(dead_code))]
 mod depth;
 mod direct;
 mod pack;
 mod pass;
 mod rows;
+#[cfg_attr(all(target_os = "none", target_pointer_width = "32"), allow(dead_code))]
 mod shells;
 #[cfg(test)]
 mod tests;
@@ -159,8 +161,8 @@ pub trait Dtype: Copy + Sized {
     fn pair(isa: Supported, a: &[Self], b: &[Self]) -> Self::Dot;
     /// Scores (scaled, before any bias) of `queries` rows `q` with `gallery` rows `r`, to `out[i * out_stride + j]`.
     fn grid(isa: Supported, queries: &Matrix<Self>, q: Span, gallery: &Matrix<Self>, r: Span, out: &mut [f32], out_stride: usize);
-    /// Sums of `gallery` row `row` with the bank rows of a span, in the order of the tile, without one.
-    fn column(isa: Supported, gallery: &Matrix<Self>, row: usize, bank: &Matrix<Self>, span: Span, sums: &mut [u32]);
+    /// Scores of `gallery` row `row` with the bank rows of a span: those of a tile, without one.
+    fn column(isa: Supported, gallery: &Matrix<Self>, row: usize, bank: &Matrix<Self>, span: Span, scores: &mut [f32]);
     fn tile_shape(isa: Supported) -> TileShape;
     /// Copies a row's elements as words of the gallery side; past the row the words are those of zeros.
     fn copy_words(isa: Supported, row: &[Self], words: &mut [u32]);
@@ -180,6 +182,7 @@ pub trait Dtype: Copy + Sized {
 }
 
 /// The raw grid of pairs, if the output has room for it.
+#[inline(always)] // a copy of it would take more stack than a microcontroller has to spare
 fn raw_grid<T: Element, O>(
     queries: &Matrix<T>,
     q: Span,
@@ -225,10 +228,10 @@ impl Dtype for f32 {
         with_f32_shells!(isa, shell => unsafe { shell::grid(grid) })
     }
 
-    fn column(isa: Supported, gallery: &Matrix<f32>, row: usize, bank: &Matrix<f32>, span: Span, sums: &mut [u32]) {
+    fn column(isa: Supported, gallery: &Matrix<f32>, row: usize, bank: &Matrix<f32>, span: Span, scores: &mut [f32]) {
         let Some(row) = gallery.row(row) else { return };
-        for (id, sum) in (span.first..).zip(as_f32_mut(sums).chunks_mut(1)) {
-            chains(isa, row, bank, &[id as u32], sum);
+        for (id, score) in (span.first..).zip(scores.chunks_mut(1)) {
+            chains(isa, row, bank, &[id as u32], score);
         }
     }
 
@@ -280,8 +283,16 @@ impl Dtype for f32 {
 }
 
 /// Exact dots (i32 bits) of a grid.
+#[inline]
 fn dots(isa: Supported, queries: &Matrix<i8>, q: Span, gallery: &Matrix<i8>, r: Span, out: &mut [f32], out_stride: usize) {
     let Some(grid) = raw_grid(queries, q, gallery, r, out, out_stride) else { return };
+    #[cfg(all(target_os = "none", target_pointer_width = "32"))]
+    // SAFETY: `raw_grid` checked the spans against the validated views and the output's length; it is not empty.
+    unsafe {
+        let _ = isa;
+        direct::grid_i8(&grid);
+    }
+    #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
     // SAFETY: `isa` was detected; `raw_grid` checked the spans against the validated views and the output's length.
     with_i8_shells!(isa, shell => unsafe { shell::grid(grid) })
 }
@@ -308,8 +319,9 @@ impl Dtype for i8 {
         }
     }
 
-    fn column(isa: Supported, gallery: &Matrix<i8>, row: usize, bank: &Matrix<i8>, span: Span, sums: &mut [u32]) {
-        dots(isa, gallery, Span::new(row, 1), bank, span, as_f32_mut(sums), span.count);
+    fn column(isa: Supported, gallery: &Matrix<i8>, row: usize, bank: &Matrix<i8>, span: Span, scores: &mut [f32]) {
+        // The bank as the queries: their scale comes first.
+        Self::grid(isa, bank, span, gallery, Span::new(row, 1), scores, 1);
     }
 
     fn tile_shape(isa: Supported) -> TileShape {

@@ -239,7 +239,7 @@ pub(crate) fn as_f32_mut(words: &mut [u32]) -> &mut [f32] {
 }
 
 /// The same words as f32.
-pub(super) fn as_f32(words: &[u32]) -> &[f32] {
+fn as_f32(words: &[u32]) -> &[f32] {
     // SAFETY: u32 and f32 have the same size and alignment, and every bit pattern is an f32.
     unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), words.len()) }
 }

@@ -25,6 +25,8 @@ pub(crate) mod avxvnni;
 // atomics are the M profile, Cortex-M4F and later.
 #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf", not(target_has_atomic = "64")))]
 mod fpv4;
+#[cfg(all(target_os = "none", target_pointer_width = "32"))]
+pub(crate) mod micro;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
 pub(crate) mod neon;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]

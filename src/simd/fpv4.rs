@@ -46,25 +46,24 @@ core::arch::global_asm!(
     ".size nnn_fused_lanes, . - nnn_fused_lanes",
 );
 
-unsafe extern "C" {
-    /// `acc + a * b`, rounded once.
-    safe fn nnn_fused(acc: f32, a: f32, b: f32) -> f32;
-    /// `sums[i] += a[32 c + i] * b[32 c + i]`, fused, for all chunks `c` in order.
-    fn nnn_fused_lanes(sums: &mut [f32; 8], a: *const f32, b: *const f32, chunks: usize);
-}
-
 /// `acc + a * b`, rounded once.
 #[inline(always)]
 pub(super) fn mul_add(acc: f32, a: f32, b: f32) -> f32 {
+    unsafe extern "C" {
+        safe fn nnn_fused(acc: f32, a: f32, b: f32) -> f32;
+    }
     nnn_fused(acc, a, b)
 }
 
-/// Eight lanes of the canonical order through all whole chunks.
+/// Eight lanes of the canonical order through all whole chunks: `sums[i] += a[32 c + i] * b[32 c + i]`, fused, for `c` in order.
 ///
 /// # Safety
 /// `a` and `b` are valid for reads of 8 elements at every multiple of 32 below `32 * chunks`.
 #[inline(always)]
 pub(super) unsafe fn lanes(sums: &mut [f32; 8], a: *const f32, b: *const f32, chunks: usize) {
+    unsafe extern "C" {
+        fn nnn_fused_lanes(sums: &mut [f32; 8], a: *const f32, b: *const f32, chunks: usize);
+    }
     // SAFETY: the function reads what this contract names and writes the eight sums.
     unsafe { nnn_fused_lanes(sums, a, b, chunks) }
 }

@@ -52,7 +52,14 @@ pub(super) unsafe fn pair_f32<L: DepthF32, const T: usize, const U: usize>(a: *c
         for (i, kept) in all.as_chunks_mut::<U>().0.iter_mut().enumerate() {
             let first = i * U;
             let mut acc = [L::zero(); U];
-            L::lanes(&mut acc, a.wrapping_add(first * L::LANES), b.wrapping_add(first * L::LANES), chunks);
+            if !L::lanes(&mut acc, a.wrapping_add(first * L::LANES), b.wrapping_add(first * L::LANES), chunks) {
+                for c in 0..chunks {
+                    let at = c * VIRTUAL_LANES + first * L::LANES;
+                    for u in 0..U {
+                        acc[u] = L::mul_add(acc[u], L::load(a.add(at + u * L::LANES)), L::load(b.add(at + u * L::LANES)));
+                    }
+                }
+            }
             if tail != 0 {
                 let (a, b) = (a.add(chunks * VIRTUAL_LANES), b.add(chunks * VIRTUAL_LANES));
                 for u in 0..U {

@@ -48,21 +48,14 @@ pub(crate) trait DepthF32 {
     unsafe fn load_part(p: *const f32, n: usize) -> Self::V;
     /// `acc + a * b`, fused where the set has it.
     unsafe fn mul_add(acc: Self::V, a: Self::V, b: Self::V) -> Self::V;
-    /// `U` vectors of neighbouring lanes through all whole chunks: `acc[u]` takes the products at `32 c + u * LANES` for `c` in order.
+    /// `U` vectors of neighbouring lanes through all whole chunks, `acc[u]` taking the products at `32 c + u * LANES` for `c` in
+    /// order, where the set has a loop of its own for that; false where it has none.
     ///
     /// # Safety
     /// `a` and `b` are valid for reads of `U` vectors at every `32 c`, `c < chunks`.
     #[inline(always)]
-    unsafe fn lanes<const U: usize>(acc: &mut [Self::V; U], a: *const f32, b: *const f32, chunks: usize) {
-        for c in 0..chunks {
-            let at = c * 32;
-            for (u, acc) in acc.iter_mut().enumerate() {
-                // SAFETY: the caller's promise.
-                unsafe {
-                    *acc = Self::mul_add(*acc, Self::load(a.add(at + u * Self::LANES)), Self::load(b.add(at + u * Self::LANES)));
-                }
-            }
-        }
+    unsafe fn lanes<const U: usize>(_acc: &mut [Self::V; U], _a: *const f32, _b: *const f32, _chunks: usize) -> bool {
+        false
     }
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn splat(x: f32) -> Self::V;

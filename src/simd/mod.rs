@@ -50,15 +50,12 @@ pub(crate) trait DepthF32 {
     unsafe fn load_part(p: *const f32, n: usize) -> Self::V;
     /// `acc + a * b`, fused where the set has it.
     unsafe fn mul_add(acc: Self::V, a: Self::V, b: Self::V) -> Self::V;
-    /// `U` vectors of neighbouring lanes through all whole chunks, `acc[u]` taking the products at `32 c + u * LANES` for `c` in
-    /// order, where the set has a loop of its own for that; false where it has none.
+    /// `U` vectors of neighbouring lanes through all whole chunks: `acc[u]` takes the products at `32 c + u * LANES` for `c` in order.
     ///
     /// # Safety
     /// `a` and `b` are valid for reads of `U` vectors at every `32 c`, `c < chunks`.
-    #[inline(always)]
-    unsafe fn lanes<const U: usize>(_acc: &mut [Self::V; U], _a: *const f32, _b: *const f32, _chunks: usize) -> bool {
-        false
-    }
+    #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf", not(target_has_atomic = "64")))]
+    unsafe fn lanes<const U: usize>(acc: &mut [Self::V; U], a: *const f32, b: *const f32, chunks: usize);
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn splat(x: f32) -> Self::V;
     /// Bit `i` says whether lane `i` of `a` is greater than that of `b`; false for NaN.

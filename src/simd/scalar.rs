@@ -42,12 +42,11 @@ impl DepthF32 for Scalar {
     }
     #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf", not(target_has_atomic = "64")))]
     #[inline(always)]
-    unsafe fn lanes<const U: usize>(acc: &mut [f32; U], a: *const f32, b: *const f32, chunks: usize) -> bool {
+    unsafe fn lanes<const U: usize>(acc: &mut [f32; U], a: *const f32, b: *const f32, chunks: usize) {
         for (i, eight) in acc.as_chunks_mut::<8>().0.iter_mut().enumerate() {
             // SAFETY: the caller's promise, `8 * i` lanes further.
             unsafe { super::fpv4::lanes(eight, a.wrapping_add(8 * i), b.wrapping_add(8 * i), chunks) }
         }
-        true
     }
     #[inline(always)]
     unsafe fn add(a: f32, b: f32) -> f32 {

@@ -371,7 +371,7 @@ impl Neighbors<'_> {
 fn checked_magnitudes(isa: Supported, gallery: &Encoded, rows: Span, bank: &Encoded) -> Result<f64> {
     let gallery_max = ensure_finite(isa, &gallery.rows, rows, "gallery")?;
     let bank_max = ensure_finite(isa, &bank.rows, Span::new(0, bank.rows.rows()), "bank")?;
-    Ok(<f32 as Dtype>::score_bound(gallery.rows.dim(), gallery_max, bank_max))
+    Ok(<f32 as Dtype>::score_bound(gallery.rows.dim(), gallery_max, bank_max).into())
 }
 
 fn collect_certified(

@@ -6,7 +6,7 @@
 //! multiset of values, and it is stored sorted.
 #![forbid(unsafe_code)]
 
-use crate::cpu::Supported;
+use crate::cpu::{MICROCONTROLLER, Supported};
 use crate::kernel::{self, STRIP, Span};
 use crate::matrix::{Element, Matrix};
 use crate::neighbors::row_bias;
@@ -17,13 +17,13 @@ use core::num::NonZeroUsize;
 use core::ops::Range;
 
 /// Largest k for which inserting one by one is faster than a short list.
-const INSERT_MAX: usize = 32;
+const INSERT_MAX: usize = if MICROCONTROLLER { usize::MAX } else { 32 };
 
 /// Scratch that the tiles get at most beside short lists.
 pub(crate) const LIST_TILE_BYTES: usize = 352 * 1024;
 
 /// Largest k for which newcomers are inserted one by one when there is no short list.
-const MERGE_MIN: usize = 4096;
+const MERGE_MIN: usize = if MICROCONTROLLER { usize::MAX } else { 4096 };
 
 /// Where the k best of the rows go.
 pub(crate) enum Target<'a> {
@@ -70,7 +70,7 @@ impl Target<'_> {
         match self {
             Target::Table(table) => {
                 if let Some(row) = table.get_mut(i.wrapping_mul(k)..).and_then(|t| t.get_mut(..k)) {
-                    row.copy_from_slice(best);
+                    row.iter_mut().zip(best).for_each(|(to, from)| *to = *from);
                 }
             }
             Target::Bias { out, alpha } => {

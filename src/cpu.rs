@@ -1,5 +1,6 @@
 //! Which instruction sets this machine has, and which one is in use. The decoding of CPUID and XCR0 is a pure function.
 
+use crate::simd::scalar::FUSED;
 use crate::status::{Result, Status, ensure};
 use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
@@ -7,7 +8,7 @@ use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u32)]
 pub enum Isa {
-    /// Plain scalar code.
+    /// Scalar code; fused multiply-add on a Cortex-M with an FPU.
     Scalar = 1,
     /// 128-bit lanes of the target's baseline (crate `wide`).
     Portable = 2,
@@ -58,7 +59,11 @@ impl Isa {
 
     /// Whether f32 results on it follow the canonical fused order (see the crate documentation): equal bits on all such sets.
     pub const fn has_fma(self) -> bool {
-        !matches!(self, Isa::Scalar | Isa::Portable)
+        match self {
+            Isa::Scalar => FUSED,
+            Isa::Portable => false,
+            _ => true,
+        }
     }
 
     /// The instruction set with that number, if there is one.
@@ -93,12 +98,16 @@ impl Isa {
     }
 }
 
+/// Whether this is a build for a microcontroller: a bare 32-bit target. Flash is dear and nothing there runs the 128-bit lanes of
+/// `portable`, so `scalar` is the only set, and what keeps large inputs fast on servers is left out.
+pub(crate) const MICROCONTROLLER: bool = cfg!(all(target_os = "none", target_pointer_width = "32"));
+
 /// A set of instruction sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IsaSet(u32);
 
 impl IsaSet {
-    /// What every machine runs.
+    /// What every machine runs (microcontrollers: [`Isa::Scalar`] only).
     pub const BASE: IsaSet = IsaSet(Isa::Scalar.bit() | Isa::Portable.bit());
 
     /// The set with `isa` added.
@@ -276,7 +285,7 @@ fn detect() -> IsaSet {
 
 #[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))))]
 fn detect() -> IsaSet {
-    IsaSet::BASE
+    if MICROCONTROLLER { IsaSet(Isa::Scalar.bit()) } else { IsaSet::BASE }
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ pub fn encode(
     ensure(mean.is_none_or(|m| kernel::max_abs_bits(isa, m) < f32::INFINITY.to_bits()), Status::Value, "mean")?;
 
     let work = work.get_mut(..dim).unwrap_or_default();
-    for (((i, codes), scale), bound) in (0..src.rows()).zip(codes.chunks_mut(codes_stride)).zip(scale).zip(bounds) {
+    for (((i, codes), scale), bound) in (0..src.rows()).zip(codes.chunks_mut(codes_stride.max(1))).zip(scale).zip(bounds) {
         if let (Some(row), Some(codes)) = (src.row(i), codes.get_mut(..dim)) {
             (*scale, *bound) = encode_row(isa, row, mean, side, seed, work, codes);
         }
@@ -101,10 +101,10 @@ fn encode_row(
     match (mean, side) {
         (Some(mean), Side::Query) => work.iter_mut().zip(row).zip(mean).for_each(|((w, x), m)| *w = x - m),
         (Some(mean), Side::Gallery) => {
-            work.copy_from_slice(row);
+            copy(row, work);
             offset = row.iter().zip(mean).map(|(x, m)| f64::from(*x) * f64::from(*m)).sum();
         }
-        (None, _) => work.copy_from_slice(row),
+        (None, _) => copy(row, work),
     }
     let mut roundings = if mean.is_some() && side == Side::Query { 1.0 } else { 0.0 };
     if seed != 0 {
@@ -121,6 +121,11 @@ fn encode_row(
     let norm = upper(norm + moved);
     let length = upper(length.max(f64::from(norm) + f64::from(residual)));
     (scale, Bound { residual, norm, length, offset: offset as f32 })
+}
+
+/// `copy_from_slice` of equal lengths, without its panic.
+fn copy(from: &[f32], to: &mut [f32]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
 }
 
 /// An f32 not below `x`, which may be off by relative 2^-24.

@@ -136,12 +136,12 @@ pub(crate) struct Exponent {
 
 impl Exponent {
     /// `e^(beta * score)` of scores up to `largest`, and weights up to `weight` (natural logarithms); `None`: exponents beyond any use.
-    pub(crate) fn new(beta: f32, largest: f64, weight: f32) -> Option<Exponent> {
+    pub(crate) fn new(beta: f32, largest: f32, weight: f32) -> Option<Exponent> {
         const MOST: f64 = 34_359_738_368.0; // 2^35: a bin's number fits 32 bits
         let factor = factor(beta);
-        let most = largest * f64::from(factor) + f64::from(weight) * core::f64::consts::LOG2_E;
+        let most = f64::from(largest) * f64::from(factor) + f64::from(weight) * core::f64::consts::LOG2_E;
         // Scores that overflow f32 are left out, which only the careful way does.
-        let small = most < T_MAX && largest < f64::from(f32::MAX);
+        let small = most < T_MAX && largest < f32::MAX;
         (most < MOST).then_some(Exponent { factor, small })
     }
 }

@@ -125,7 +125,8 @@ impl<'a> Neighbors<'a> {
     pub fn merge(&mut self, from: &[f32]) -> Result<()> {
         ensure(from.len() == self.table.len(), Status::Range, "from")?;
         ensure(is_table(from, self.k), Status::Value, "from")?;
-        for (into, from) in self.table.chunks_exact_mut(self.k).zip(from.chunks_exact(self.k)) {
+        let k = self.k.max(1);
+        for (into, from) in self.table.chunks_exact_mut(k).zip(from.chunks_exact(k)) {
             merge_batch(into, into.len(), from);
         }
         Ok(())
@@ -163,7 +164,9 @@ pub(crate) fn table_len(rows: usize, k: usize) -> Result<usize> {
 
 /// Whether rows of `k` are in descending order without NaN and +inf.
 pub(crate) fn is_table(table: &[f32], k: usize) -> bool {
-    table.chunks_exact(k).all(|row| row.iter().try_fold(f32::MAX, |above, &x| if x <= above { Some(x) } else { None }).is_some())
+    table
+        .chunks_exact(k.max(1))
+        .all(|row| row.iter().try_fold(f32::MAX, |above, &x| if x <= above { Some(x) } else { None }).is_some())
 }
 
 /// The bias of one table row, in f64 before the one rounding; `None` when it has seen fewer than k.
@@ -182,8 +185,8 @@ pub(crate) fn row_bias(row: &[f32], k: usize, alpha: f32) -> Option<f64> {
 /// [`Neighbors::bias`] over a shared table, of which nothing is known but its size.
 pub(crate) fn table_bias(table: &[f32], table_k: usize, k: usize, alpha: f32, out: &mut [f32]) -> Result<()> {
     ensure(k > 0 && k <= table_k, Status::K, "k")?;
-    ensure(out.len() >= table.len() / table_k, Status::Capacity, "bias")?;
-    let parts = || table.chunks_exact(table_k).filter_map(|row| row.get(..k));
+    ensure(out.len() >= table.len() / table_k.max(1), Status::Capacity, "bias")?;
+    let parts = || table.chunks_exact(table_k.max(1)).filter_map(|row| row.get(..k));
     let biases = || parts().map(|part| row_bias(part, k, alpha));
     let ordered = parts().all(|part| is_table(part, k));
     ensure(biases().all(|bias| bias.is_some()), Status::K, "table")?;

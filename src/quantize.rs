@@ -17,7 +17,7 @@ pub fn normalize(src: &Matrix<f32>, dst: &mut [f32], dst_stride: usize) -> Resul
     ensure(dst.len() >= needed, Status::Capacity, "dst")?;
     let isa = cpu::active();
     ensure_finite(isa, src, Span::new(0, src.rows()), "src")?;
-    for (i, row) in (0..src.rows()).zip(dst.chunks_mut(dst_stride)) {
+    for (i, row) in (0..src.rows()).zip(dst.chunks_mut(dst_stride.max(1))) {
         if let (Some(src), Some(dst)) = (src.row(i), row.get_mut(..src.dim())) {
             kernel::scale_row(isa, src, dst, inverse_length(isa, src));
         }
@@ -32,7 +32,7 @@ pub fn normalize(src: &Matrix<f32>, dst: &mut [f32], dst_stride: usize) -> Resul
 pub fn normalize_in_place(data: &mut [f32], rows: usize, dim: usize, stride: usize) -> Result<()> {
     let isa = cpu::active();
     ensure_finite(isa, &Matrix::with_stride(data, rows, dim, stride)?, Span::new(0, rows), "data")?;
-    for row in data.chunks_mut(stride).take(rows).filter_map(|row| row.get_mut(..dim)) {
+    for row in data.chunks_mut(stride.max(1)).take(rows).filter_map(|row| row.get_mut(..dim)) {
         let factor = inverse_length(isa, row);
         kernel::scale_row_in_place(isa, row, factor);
     }
@@ -58,7 +58,7 @@ pub fn quantize(src: &Matrix<f32>, dst: &mut [i8], dst_stride: usize, scale: &mu
     ensure(scale.len() >= src.rows(), Status::Capacity, "scale")?;
     let isa = cpu::active();
     ensure_finite(isa, src, Span::new(0, src.rows()), "src")?;
-    for ((i, row), scale) in (0..src.rows()).zip(dst.chunks_mut(dst_stride)).zip(scale) {
+    for ((i, row), scale) in (0..src.rows()).zip(dst.chunks_mut(dst_stride.max(1))).zip(scale) {
         if let (Some(src), Some(dst)) = (src.row(i), row.get_mut(..src.dim())) {
             *scale = row_scale(f32::from_bits(kernel::max_abs_bits(isa, src)));
             kernel::quantize_row(isa, src, dst, *scale);

@@ -1,7 +1,7 @@
 //! Serving: the k best rows by score minus bias, merging hits of shards, reranking hits of another engine.
 #![forbid(unsafe_code)]
 
-use crate::cpu::{self, Supported};
+use crate::cpu::{self, MICROCONTROLLER, Supported};
 use crate::dot::{ensure_finite, row_span};
 use crate::kernel::{self, STRIP, Span};
 use crate::matrix::{Element, Matrix};
@@ -13,11 +13,14 @@ use core::ops::Range;
 /// Queries that pass over a block of rows together.
 const QUERY_BLOCK: usize = 16;
 
+/// Newcomers of a strip that are sorted and merged together.
+const BATCH: usize = if MICROCONTROLLER { 8 } else { STRIP };
+
 /// Recommended bytes of scratch of [`search`]: at most 4,096 + 64. With less, down to none, queries go one by one over a block of
 /// rows: the same hits, slower for more than one query.
 pub fn search_scratch(queries: usize, k: usize, dim: usize) -> usize {
     let _ = (k, dim); // the scores of a block of queries are all that is kept, whatever k and dim
-    if queries > 1 { queries.min(QUERY_BLOCK) * STRIP * 4 + 64 } else { 0 }
+    if queries > 1 { queries.min(QUERY_BLOCK) * 64 * 4 + 64 } else { 0 }
 }
 
 /// The `k` rows of a range with the largest `<query, row> - bias[row]` for each query, best first.
@@ -26,7 +29,7 @@ pub fn search_scratch(queries: usize, k: usize, dim: usize) -> usize {
 /// `None` for all rows; a filter, or the tombstones of removed rows. Hits of query `q` start at `hits[q * k]`; `found[q]` is how many
 /// there are: min(k, allowed rows of the range with a finite score); what lies past them is not touched.
 ///
-/// O(queries * rows * dim). Memory: `scratch` of [`search_scratch`] bytes or less, and 1 KiB of stack.
+/// O(queries * rows * dim). Memory: `scratch` of [`search_scratch`] bytes or less, and 1 KiB of stack (microcontrollers: 512 bytes).
 ///
 /// # Errors
 /// `Dim`, `K` (k = 0), `Overflow`, `Range`, `Capacity` (`bias`, `allow`, `hits`, `found`), `Value` (NaN or infinity in queries or
@@ -59,7 +62,7 @@ pub fn search<T: Element>(
         while q < queries.rows() {
             let group = Span::new(q, query_block.min(queries.rows() - q));
             T::grid(isa, queries, group, gallery, block, scores, STRIP);
-            let outputs = hits.get_mut(q.wrapping_mul(k)..).unwrap_or_default().chunks_exact_mut(k);
+            let outputs = hits.get_mut(q.wrapping_mul(k)..).unwrap_or_default().chunks_exact_mut(k.max(1));
             let counts = found.get_mut(q..).unwrap_or_default();
             for ((strip, best), count) in scores.chunks_exact_mut(STRIP).take(group.count).zip(outputs).zip(counts) {
                 let strip = strip.get_mut(..block.count).unwrap_or_default();
@@ -102,14 +105,14 @@ pub(crate) fn check_search<T: Element>(
     Ok(span)
 }
 
-/// Gallery rows that share a word of the allow bitmap.
+/// Gallery rows that share a word of the allow bitmap: at most a strip of scores.
 pub(crate) struct Strip {
     pub rows: Span,
     /// Bit `i` allows row `rows.first + i`.
     pub allowed: u64,
 }
 
-/// The strips of a range that hold an allowed row. They start at multiples of the strip, so that one word of the bitmap covers one.
+/// The strips of a range that hold an allowed row. They start at multiples of the strip, of which one or more share a word of the bitmap.
 pub(crate) fn search_strips(span: Span, allow: Option<&[u64]>) -> impl Iterator<Item = Strip> {
     let end = span.first + span.count;
     let mut first = span.first;
@@ -117,7 +120,7 @@ pub(crate) fn search_strips(span: Span, allow: Option<&[u64]>) -> impl Iterator<
         (first < end).then(|| {
             let rows = Span::new(first, (STRIP - first % STRIP).min(end - first));
             first += rows.count;
-            let allowed = allow.map_or(u64::MAX, |a| a.get(rows.first / STRIP).copied().unwrap_or(0) >> (rows.first % STRIP));
+            let allowed = allow.map_or(u64::MAX, |a| a.get(rows.first / 64).copied().unwrap_or(0) >> (rows.first % 64));
             Strip { rows, allowed }
         })
     })
@@ -133,22 +136,26 @@ pub(crate) fn add_scores(isa: Supported, best: &mut [Hit], count: &mut u32, scor
     if mask == 0 {
         return;
     }
-    let mut batch = [Hit { score: 0.0, id: 0 }; STRIP];
-    let mut len = 0;
+    let mut held = held;
     while mask != 0 {
-        let at = mask.trailing_zeros() as usize;
-        mask &= mask - 1;
-        if let (Some(&score), Some(slot)) = (scores.get(at), batch.get_mut(len))
-            && score < f32::INFINITY
-        {
-            // One zero: -0 becomes +0, so that equal scores have equal bits.
-            *slot = Hit { score: score + 0.0, id: (first + at) as u32 };
-            len += 1;
+        let mut batch = [Hit { score: 0.0, id: 0 }; BATCH];
+        let mut len = 0;
+        while mask != 0 && len < BATCH {
+            let at = mask.trailing_zeros() as usize;
+            mask &= mask - 1;
+            if let (Some(&score), Some(slot)) = (scores.get(at), batch.get_mut(len))
+                && score < f32::INFINITY
+            {
+                // One zero: -0 becomes +0, so that equal scores have equal bits.
+                *slot = Hit { score: score + 0.0, id: (first + at) as u32 };
+                len += 1;
+            }
         }
+        let batch = batch.get_mut(..len).unwrap_or_default();
+        sort_batch(batch);
+        held = merge_batch(best, held, batch);
     }
-    let batch = batch.get_mut(..len).unwrap_or_default();
-    sort_batch(batch);
-    *count = merge_batch(best, held, batch) as u32;
+    *count = held as u32;
 }
 
 /// Merges `b` into `a`: the `k` best of both in the order of hits. `a` holds `a_len` hits and has room for `k`; ids of shards have

@@ -5,6 +5,7 @@
 //! threshold); a batch is sorted and merged from the back, so a strip costs at most one pass over the part of the buffer below
 //! its best member.
 
+use crate::cpu::MICROCONTROLLER;
 use core::cmp::Ordering;
 
 /// A gallery row and its score for one query.
@@ -61,7 +62,7 @@ pub(crate) fn bits(mut mask: u64) -> impl Iterator<Item = usize> {
 pub(crate) fn insert<T: Rank>(best: &mut [T], item: T) {
     /// Up to here a walk from the back is faster than a binary search and a block move.
     const WALK_MAX: usize = 32;
-    if best.len() > WALK_MAX {
+    if best.len() > WALK_MAX && !MICROCONTROLLER {
         return insert_by_search(best, item);
     }
     let Some((last, earlier)) = best.split_last_mut() else { return };

@@ -1,6 +1,6 @@
 //! NNN biases in one call.
 
-use super::check::{Described, Facts, Memory, View, judge, output, pair, range};
+use super::check::{Described, Facts, Memory, View, judge, judged, output, pair, range};
 use super::*;
 use crate::kernel::SCRATCH_MIN;
 use core::ffi::c_void;
@@ -28,7 +28,12 @@ pub unsafe extern "C" fn nnn_bias_f32(
     bias: *mut f32,
 ) -> StatusCode {
     // SAFETY: the caller promises what the header asks of its pointers.
-    code(unsafe { bias_of(gallery, bank, k, alpha, first, count, scratch.cast(), scratch_len, bias) })
+    let judged = unsafe { judge_bias(gallery, bank, k, first, count, scratch.cast(), scratch_len, bias) };
+    if judged != NNN_OK {
+        return judged;
+    }
+    // SAFETY: judged.
+    unsafe { bias_of(gallery, bank, k, alpha, first, count, scratch.cast(), scratch_len, bias) }
 }
 
 /// As nnn_bias_f32, of codes: similarities are ((float)dot * scale of the bank row) * scale of the gallery row, each step rounded
@@ -47,10 +52,20 @@ pub unsafe extern "C" fn nnn_bias_i8(
     bias: *mut f32,
 ) -> StatusCode {
     // SAFETY: the caller promises what the header asks of its pointers.
-    code(unsafe { bias_of(gallery, bank, k, alpha, first, count, scratch.cast(), scratch_len, bias) })
+    let judged = unsafe { judge_bias(gallery, bank, k, first, count, scratch.cast(), scratch_len, bias) };
+    if judged != NNN_OK {
+        return judged;
+    }
+    // SAFETY: judged.
+    unsafe { bias_of(gallery, bank, k, alpha, first, count, scratch.cast(), scratch_len, bias) }
 }
 
+/// The bias itself, of judged arguments.
+///
+/// # Safety
+/// [`judge_bias`] accepted the arguments.
 #[allow(clippy::too_many_arguments)] // those of the C function
+#[inline(never)]
 unsafe fn bias_of<M: Described>(
     gallery: *const M,
     bank: *const M,
@@ -61,9 +76,32 @@ unsafe fn bias_of<M: Described>(
     scratch: *mut u8,
     scratch_len: usize,
     bias: *mut f32,
-) -> Result<()> {
+) -> StatusCode {
+    // SAFETY: judged.
+    let (Some(gallery), Some(bank)) = (unsafe { (judged(gallery), judged(bank)) }) else { return NNN_ERR_NULL };
+    // SAFETY: judged.
+    let (scratch, bias) = unsafe { (output(scratch, scratch_len), output(bias, count)) };
+    code(crate::bias(&gallery, &bank, k, alpha, range(first, count), scratch, bias))
+}
+
+/// The checks of a bias call. A function of its own, whose stack is free again when the pass runs.
+///
+/// # Safety
+/// The caller promises what the header asks of its pointers.
+#[allow(clippy::too_many_arguments)] // those of the C function
+#[inline(never)]
+unsafe fn judge_bias<M: Described>(
+    gallery: *const M,
+    bank: *const M,
+    k: usize,
+    first: usize,
+    count: usize,
+    scratch: *mut u8,
+    scratch_len: usize,
+    bias: *mut f32,
+) -> StatusCode {
     // SAFETY: the caller's promise.
-    let (gallery, bank) = unsafe { (View::load(gallery)?, View::load(bank)?) };
+    let (Ok(gallery), Ok(bank)) = (unsafe { (View::load(gallery), View::load(bank)) }) else { return NNN_ERR_NULL };
     let shape = pair(&gallery, &bank);
     let least = k.checked_mul(size_of::<f32>()).and_then(|table| table.checked_add(SCRATCH_MIN));
     let facts = Facts {
@@ -75,10 +113,6 @@ unsafe fn bias_of<M: Described>(
     // Of a count past the end only RANGE is reported, not what would follow from it.
     let len = count.min(gallery.rows);
     let written = [Memory::write(scratch, Some(scratch_len)), Memory::write(bias, Some(len))];
-    judge(facts, &[&gallery.memory, &bank.memory, &written])?;
-    // SAFETY: judged.
-    let (gallery, bank) = unsafe { (gallery.matrix()?, bank.matrix()?) };
-    // SAFETY: judged.
-    let (scratch, bias) = unsafe { (output(scratch, scratch_len), output(bias, len)) };
-    crate::bias(&gallery, &bank, k, alpha, range(first, count), scratch, bias)
+    let (gallery, bank) = (gallery.memory, bank.memory); // the rest of the views need not be in memory
+    code(judge(facts, &[&gallery, &bank, &written]))
 }

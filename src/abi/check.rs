@@ -12,19 +12,20 @@ const ARGUMENT: &str = "argument";
 #[derive(Clone, Copy)]
 pub(super) struct Memory {
     address: usize,
-    /// `None`: no object can be that large.
-    bytes: Option<usize>,
-    align: usize,
+    /// [`TOO_LARGE`](Self::TOO_LARGE): no object can be that large.
+    bytes: usize,
+    align: u8,
     written: bool,
 }
 
 impl Memory {
-    const NOTHING: Memory = Memory { address: 0, bytes: Some(0), align: 1, written: false };
+    const TOO_LARGE: usize = usize::MAX;
+    const NOTHING: Memory = Memory { address: 0, bytes: 0, align: 1, written: false };
 
     /// `len` elements that the call reads; `None` is a length that overflowed.
     pub(super) fn read<T>(start: *const T, len: Option<usize>) -> Memory {
         let bytes = len.and_then(|n| n.checked_mul(size_of::<T>())).filter(|&n| n <= isize::MAX as usize);
-        Memory { address: start.addr(), bytes, align: align_of::<T>(), written: false }
+        Memory { address: start.addr(), bytes: bytes.unwrap_or(Self::TOO_LARGE), align: align_of::<T>() as u8, written: false }
     }
 
     /// `len` elements that the call writes.
@@ -38,9 +39,8 @@ impl Memory {
     }
 
     fn overlaps(&self, other: &Memory) -> bool {
-        let (Some(here), Some(there)) = (self.bytes, other.bytes) else { return false };
-        let starts_before_end = |a: &Memory, b: &Memory, bytes: usize| a.address < b.address.saturating_add(bytes);
-        here > 0 && there > 0 && starts_before_end(self, other, there) && starts_before_end(other, self, here)
+        let starts_before_end = |a: &Memory, b: &Memory| a.address < b.address.saturating_add(b.bytes);
+        self.bytes > 0 && other.bytes > 0 && starts_before_end(self, other) && starts_before_end(other, self)
     }
 }
 
@@ -59,19 +59,22 @@ impl Facts {
 }
 
 /// The one place that knows the order of errors. `VALUE` comes last and is the core's.
-#[inline]
+#[cfg_attr(not(all(target_os = "none", target_pointer_width = "32")), inline)]
+#[cfg_attr(all(target_os = "none", target_pointer_width = "32"), inline(never))] // one copy in flash
 pub(super) fn judge(facts: Facts, memory: &[&[Memory]]) -> Result<()> {
-    let all = || memory.iter().copied().flatten();
-    ensure(all().all(|m| m.address != 0 || m.bytes == Some(0)), Status::Null, ARGUMENT)?;
+    fn all(memory: &[&[Memory]], test: impl Fn(&Memory) -> bool) -> bool {
+        memory.iter().all(|part| part.iter().all(&test))
+    }
+    ensure(all(memory, |m| m.address != 0 || m.bytes == 0), Status::Null, ARGUMENT)?;
     ensure(facts.dim, Status::Dim, ARGUMENT)?;
     ensure(facts.k, Status::K, ARGUMENT)?;
     ensure(facts.stride, Status::Stride, ARGUMENT)?;
-    ensure(all().all(|m| m.bytes.is_some()), Status::Overflow, ARGUMENT)?;
+    ensure(all(memory, |m| m.bytes != Memory::TOO_LARGE), Status::Overflow, ARGUMENT)?;
     ensure(facts.range, Status::Range, ARGUMENT)?;
-    ensure(all().all(|m| m.address & (m.align - 1) == 0), Status::Align, ARGUMENT)?;
+    ensure(all(memory, |m| m.address & (usize::from(m.align) - 1) == 0), Status::Align, ARGUMENT)?;
     ensure(facts.capacity, Status::Capacity, ARGUMENT)?;
-    let clash = |(i, out): (usize, &Memory)| out.written && all().enumerate().any(|(j, other)| i != j && out.overlaps(other));
-    ensure(!all().enumerate().any(clash), Status::Alias, ARGUMENT)
+    let apart = |out: &Memory| !out.written || all(memory, |other| core::ptr::eq(out, other) || !out.overlaps(other));
+    ensure(all(memory, apart), Status::Alias, ARGUMENT)
 }
 
 /// A C matrix struct.
@@ -140,6 +143,7 @@ impl<M: Described> View<M> {
     ///
     /// # Safety
     /// `mat` is NULL or valid for reads of an `M`.
+    #[inline(always)] // a copy of a view costs more code than making one
     pub(super) unsafe fn load(mat: *const M) -> Result<View<M>> {
         ensure(!mat.is_null(), Status::Null, ARGUMENT)?;
         let argument = Memory::read(mat, Some(1));
@@ -187,6 +191,16 @@ impl<M: Described> View<M> {
             None => Ok(matrix),
         }
     }
+}
+
+/// The matrix of an argument (never `None`). A function of its own: its stack is free again when the work begins.
+///
+/// # Safety
+/// As [`View::matrix`]; `mat` was judged.
+#[inline(never)]
+pub(super) unsafe fn judged<'a, M: Described>(mat: *const M) -> Option<Matrix<'a, M::Element>> {
+    // SAFETY: this function's contract.
+    unsafe { View::load(mat).ok()?.matrix().ok() }
 }
 
 /// Facts that hold of two matrices with a common dim.
@@ -295,7 +309,7 @@ mod tests {
 
     #[test]
     fn overlap_is_a_shared_byte() {
-        let at = |address: usize, bytes: usize| Memory { address, bytes: Some(bytes), align: 1, written: false };
+        let at = |address: usize, bytes: usize| Memory { address, bytes, align: 1, written: false };
         for (a, a_len) in (0..6).flat_map(|a| (0..4).map(move |len| (a, len))) {
             for (b, b_len) in (0..6).flat_map(|b| (0..4).map(move |len| (b, len))) {
                 let shared: Vec<usize> = (a..a + a_len).filter(|byte| (b..b + b_len).contains(byte)).collect();
@@ -311,8 +325,8 @@ mod tests {
         assert_eq!(span(3, 4, 5), Some(14));
         assert_eq!(span(2, 2, usize::MAX - 1), None);
         assert_eq!(span(3, 1, usize::MAX / 2 + 1), None);
-        assert_eq!(Memory::read(core::ptr::null::<f32>(), Some(isize::MAX as usize / 4)).bytes, Some(isize::MAX as usize / 4 * 4));
-        assert_eq!(Memory::read(core::ptr::null::<f32>(), Some(isize::MAX as usize / 4 + 1)).bytes, None);
-        assert_eq!(Memory::read(core::ptr::null::<f32>(), Some(usize::MAX)).bytes, None);
+        assert_eq!(Memory::read(core::ptr::null::<f32>(), Some(isize::MAX as usize / 4)).bytes, isize::MAX as usize / 4 * 4);
+        assert_eq!(Memory::read(core::ptr::null::<f32>(), Some(isize::MAX as usize / 4 + 1)).bytes, Memory::TOO_LARGE);
+        assert_eq!(Memory::read(core::ptr::null::<f32>(), Some(usize::MAX)).bytes, Memory::TOO_LARGE);
     }
 }

@@ -1,6 +1,6 @@
 //! Serving: search, merging hits, reranking.
 
-use super::check::{Described, Facts, Memory, View, input, input_if_given, judge, output, pair, range, rows_fit};
+use super::check::{Described, Facts, Memory, View, input, input_if_given, judge, judged, output, pair, range, rows_fit};
 use super::*;
 use core::ffi::c_void;
 
@@ -41,7 +41,12 @@ pub unsafe extern "C" fn nnn_search_f32(
     found: *mut u32,
 ) -> StatusCode {
     // SAFETY: the caller promises what the header asks of its pointers.
-    code(unsafe { search(queries, gallery, bias, allow, k, first, count, scratch.cast(), scratch_len, hits, found) })
+    let judged = unsafe { judge_search(queries, gallery, bias, allow, k, first, count, scratch.cast(), scratch_len, hits, found) };
+    if judged != NNN_OK {
+        return judged;
+    }
+    // SAFETY: judged.
+    unsafe { search(queries, gallery, bias, allow, k, first, count, scratch.cast(), scratch_len, hits, found) }
 }
 
 /// As nnn_search_f32, of codes: ((float)dot * scale of the query) * scale of the row - bias, each step rounded once. VALUE is about
@@ -62,10 +67,20 @@ pub unsafe extern "C" fn nnn_search_i8(
     found: *mut u32,
 ) -> StatusCode {
     // SAFETY: the caller promises what the header asks of its pointers.
-    code(unsafe { search(queries, gallery, bias, allow, k, first, count, scratch.cast(), scratch_len, hits, found) })
+    let judged = unsafe { judge_search(queries, gallery, bias, allow, k, first, count, scratch.cast(), scratch_len, hits, found) };
+    if judged != NNN_OK {
+        return judged;
+    }
+    // SAFETY: judged.
+    unsafe { search(queries, gallery, bias, allow, k, first, count, scratch.cast(), scratch_len, hits, found) }
 }
 
+/// The search itself, of judged arguments.
+///
+/// # Safety
+/// [`judge_search`] accepted the arguments.
 #[allow(clippy::too_many_arguments)] // those of the C function
+#[inline(never)]
 unsafe fn search<M: Described>(
     queries: *const M,
     gallery: *const M,
@@ -78,23 +93,47 @@ unsafe fn search<M: Described>(
     scratch_len: usize,
     hits: *mut Hit,
     found: *mut u32,
-) -> Result<()> {
+) -> StatusCode {
+    // SAFETY: judged.
+    let (Some(queries), Some(gallery)) = (unsafe { (judged(queries), judged(gallery)) }) else { return NNN_ERR_NULL };
+    // SAFETY: judged.
+    let (bias, allow) = unsafe { (input_if_given(bias, gallery.rows()), input_if_given(allow, gallery.rows().div_ceil(64))) };
+    // SAFETY: judged.
+    let (hits, found) = unsafe { (output(hits, queries.rows().saturating_mul(k)), output(found, queries.rows())) };
+    // SAFETY: judged.
+    let scratch = unsafe { output(scratch, scratch_len) };
+    code(crate::search(&queries, &gallery, bias, allow, k, range(first, count), scratch, hits, found))
+}
+
+/// The checks of a search. A function of its own, whose stack is free again when the search runs.
+///
+/// # Safety
+/// The caller promises what the header asks of its pointers.
+#[allow(clippy::too_many_arguments)] // those of the C function
+#[inline(never)]
+unsafe fn judge_search<M: Described>(
+    queries: *const M,
+    gallery: *const M,
+    bias: *const f32,
+    allow: *const u64,
+    k: usize,
+    first: usize,
+    count: usize,
+    scratch: *mut u8,
+    scratch_len: usize,
+    hits: *mut Hit,
+    found: *mut u32,
+) -> StatusCode {
     // SAFETY: the caller's promise.
-    let (queries, gallery) = unsafe { (View::load(queries)?, View::load(gallery)?) };
+    let (Ok(queries), Ok(gallery)) = (unsafe { (View::load(queries), View::load(gallery)) }) else { return NNN_ERR_NULL };
     let shape = pair(&queries, &gallery);
     let facts = Facts { k: k > 0, range: shape.range && gallery.holds(first, count), ..shape };
-    let len = queries.rows.checked_mul(k);
     let words = gallery.rows.div_ceil(64);
     let optional = [Memory::read_if_given(bias, Some(gallery.rows)), Memory::read_if_given(allow, Some(words))];
-    let written = [Memory::write(scratch, Some(scratch_len)), Memory::write(hits, len), Memory::write(found, Some(queries.rows))];
-    judge(facts, &[&queries.memory, &gallery.memory, &optional, &written])?;
-    // SAFETY: judged.
-    let (bias, allow) = unsafe { (input_if_given(bias, gallery.rows), input_if_given(allow, words)) };
-    // SAFETY: judged.
-    let (hits, found) = unsafe { (output(hits, len.unwrap_or(0)), output(found, queries.rows)) };
-    // SAFETY: judged.
-    let (queries, gallery, scratch) = unsafe { (queries.matrix()?, gallery.matrix()?, output(scratch, scratch_len)) };
-    crate::search(&queries, &gallery, bias, allow, k, range(first, count), scratch, hits, found)
+    let hits = Memory::write(hits, queries.rows.checked_mul(k));
+    let written = [Memory::write(scratch, Some(scratch_len)), hits, Memory::write(found, Some(queries.rows))];
+    let (queries, gallery) = (queries.memory, gallery.memory); // the rest of the views need not be in memory
+    code(judge(facts, &[&queries, &gallery, &optional, &written]))
 }
 
 /// Merges the hits of another part of the gallery: `a` keeps the k best of both, *a_len how many they are. Any order of merging

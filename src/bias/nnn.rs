@@ -44,7 +44,7 @@ pub fn bias<T: Element>(
     // a first run finds out before anything is written.
     let bound = T::score_bound(gallery.dim(), gallery_max, bank_max);
     let out = out.get_mut(..span.count).unwrap_or_default();
-    let safe = bound < f64::from(f32::MAX) && bound * f64::from(alpha).abs() < f64::from(f32::MAX);
+    let safe = bound.is_finite() && (bound * alpha).is_finite();
     if !safe {
         let mut overflow = false;
         collect(isa, gallery, span, bank, scratch, k, Target::Check { alpha, overflow: &mut overflow })?;

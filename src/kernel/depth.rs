@@ -9,6 +9,7 @@
 //! Each pair's additions are the same in all of these shapes, hence its bits.
 #![allow(clippy::needless_range_loop)] // the index names a register of a grid, in step with that of its neighbour
 
+use crate::cpu::MICROCONTROLLER;
 use crate::simd::{DepthF32, DepthI8};
 
 /// Virtual lanes of the canonical f32 order.
@@ -52,6 +53,9 @@ pub(super) unsafe fn pair_f32<L: DepthF32, const T: usize, const U: usize>(a: *c
         for (i, kept) in all.as_chunks_mut::<U>().0.iter_mut().enumerate() {
             let first = i * U;
             let mut acc = [L::zero(); U];
+            #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf", not(target_has_atomic = "64")))]
+            L::lanes(&mut acc, a.wrapping_add(first * L::LANES), b.wrapping_add(first * L::LANES), chunks);
+            #[cfg(not(all(target_arch = "arm", target_os = "none", target_abi = "eabihf", not(target_has_atomic = "64"))))]
             for c in 0..chunks {
                 let at = c * VIRTUAL_LANES + first * L::LANES;
                 for u in 0..U {
@@ -122,7 +126,8 @@ pub(super) unsafe fn grid_f32<L: DepthF32, const T: usize, const U: usize, const
     unsafe {
         while q + QB <= g.query_count {
             let mut r = 0;
-            while r + 4 <= g.row_count {
+            // Lane by lane, as a microcontroller computes, there is nothing to share between rows.
+            while r + 4 <= g.row_count && !MICROCONTROLLER {
                 block_f32::<L, T, QB>(&g, q, r);
                 r += 4;
             }

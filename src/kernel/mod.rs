@@ -3,17 +3,22 @@
 //! To add an instruction set: one file in `simd`, a line in each family of `shells`, an arm in the two macros below, a variant in
 //! `cpu`.
 
+#[cfg_attr(all(target_os = "none", target_pointer_width = "32"), allow(dead_code))]
 mod depth;
+mod direct;
 mod exp;
 mod pack;
 mod pass;
 mod rows;
+#[cfg_attr(all(target_os = "none", target_pointer_width = "32"), allow(dead_code))]
 mod shells;
 #[cfg(test)]
 mod tests;
 mod tile;
 
-use crate::cpu::{Isa, Supported};
+#[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
+use crate::cpu::Isa;
+use crate::cpu::Supported;
 use crate::matrix::{Element, Matrix};
 use crate::simd::{TileLanes, WordLayout};
 use core::num::NonZeroUsize;
@@ -47,7 +52,7 @@ macro_rules! with_shells {
 macro_rules! with_f32_shells {
     ($isa:expr, $shell:ident => $body:expr) => {
         with_shells!($isa, f32_isa, $shell => $body,
-            Isa::Portable => portable,
+            #[cfg(not(all(target_os = "none", target_pointer_width = "32")))] Isa::Portable => portable,
             #[cfg(target_arch = "x86_64")] Isa::Avx2 | Isa::AvxVnni => avx2,
             #[cfg(target_arch = "x86_64")] Isa::Avx512 | Isa::Avx512Vnni => avx512,
             #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
@@ -60,7 +65,7 @@ macro_rules! with_f32_shells {
 macro_rules! with_i8_shells {
     ($isa:expr, $shell:ident => $body:expr) => {
         with_shells!($isa, i8_isa, $shell => $body,
-            Isa::Portable => portable,
+            #[cfg(not(all(target_os = "none", target_pointer_width = "32")))] Isa::Portable => portable,
             #[cfg(target_arch = "x86_64")] Isa::Avx2 => avx2,
             #[cfg(target_arch = "x86_64")] Isa::AvxVnni => avxvnni,
             #[cfg(target_arch = "x86_64")] Isa::Avx512 => avx512,
@@ -185,6 +190,8 @@ pub trait Dtype: Copy + Sized {
     fn pair(isa: Supported, a: &[Self], b: &[Self]) -> Self::Dot;
     /// Scores (scaled, before any bias) of `queries` rows `q` with `gallery` rows `r`, to `out[i * out_stride + j]`.
     fn grid(isa: Supported, queries: &Matrix<Self>, q: Span, gallery: &Matrix<Self>, r: Span, out: &mut [f32], out_stride: usize);
+    /// Scores of `gallery` row `row` with the bank rows of a span: those of a tile, without one.
+    fn column(isa: Supported, gallery: &Matrix<Self>, row: usize, bank: &Matrix<Self>, span: Span, scores: &mut [f32]);
     fn tile_shape(isa: Supported) -> TileShape;
     /// Copies a row's elements as words of the gallery side; past the row the words are those of zeros.
     fn copy_words(isa: Supported, row: &[Self], words: &mut [u32]);
@@ -200,10 +207,11 @@ pub trait Dtype: Copy + Sized {
     /// Largest magnitude among the values (for codes: the scales) of the rows; not finite when one of them is not.
     fn max_abs(isa: Supported, m: &Matrix<Self>, rows: Span) -> f32;
     /// Bound of every |score| between rows of these largest magnitudes.
-    fn score_bound(dim: usize, a: f32, b: f32) -> f64;
+    fn score_bound(dim: usize, a: f32, b: f32) -> f32;
 }
 
 /// The raw grid of pairs, if the output has room for it.
+#[inline(always)] // a copy of it would take more stack than a microcontroller has to spare
 fn raw_grid<T: Element, O>(
     queries: &Matrix<T>,
     q: Span,
@@ -253,6 +261,13 @@ impl Dtype for f32 {
         with_f32_shells!(isa, shell => unsafe { shell::grid(grid) })
     }
 
+    fn column(isa: Supported, gallery: &Matrix<f32>, row: usize, bank: &Matrix<f32>, span: Span, scores: &mut [f32]) {
+        let Some(row) = gallery.row(row) else { return };
+        for (id, score) in (span.first..).zip(scores.chunks_mut(1)) {
+            chains(isa, row, bank, &[id as u32], score);
+        }
+    }
+
     fn tile_shape(isa: Supported) -> TileShape {
         with_f32_shells!(isa, shell => shell::SHAPE)
     }
@@ -294,10 +309,25 @@ impl Dtype for f32 {
         f32::from_bits((rows.first..rows.first + rows.count).map(row_max).max().unwrap_or(0))
     }
 
-    fn score_bound(dim: usize, a: f32, b: f32) -> f64 {
-        // Twice the sum of the largest possible products covers the roundings of a sum of up to 131,071 terms.
-        2.0 * dim as f64 * f64::from(a) * f64::from(b)
+    fn score_bound(dim: usize, a: f32, b: f32) -> f32 {
+        // Twice the sum of the largest possible products covers the roundings, here and in a sum of up to 131,071 terms.
+        2.0 * dim as f32 * a * b
     }
+}
+
+/// Exact dots (i32 bits) of a grid.
+#[inline]
+fn dots(isa: Supported, queries: &Matrix<i8>, q: Span, gallery: &Matrix<i8>, r: Span, out: &mut [f32], out_stride: usize) {
+    let Some(grid) = raw_grid(queries, q, gallery, r, out, out_stride) else { return };
+    #[cfg(all(target_os = "none", target_pointer_width = "32"))]
+    // SAFETY: `raw_grid` checked the spans against the validated views and the output's length; it is not empty.
+    unsafe {
+        let _ = isa;
+        direct::grid_i8(&grid);
+    }
+    #[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
+    // SAFETY: `isa` was detected; `raw_grid` checked the spans against the validated views and the output's length.
+    with_i8_shells!(isa, shell => unsafe { shell::grid(grid) })
 }
 
 #[allow(private_interfaces)]
@@ -315,10 +345,8 @@ impl Dtype for i8 {
     }
 
     fn grid(isa: Supported, queries: &Matrix<i8>, q: Span, gallery: &Matrix<i8>, r: Span, out: &mut [f32], out_stride: usize) {
-        let Some(grid) = raw_grid(queries, q, gallery, r, out, out_stride) else { return };
-        // SAFETY: `isa` was detected; `raw_grid` checked the spans against the validated views and the output's length.
-        with_i8_shells!(isa, shell => unsafe { shell::grid(grid) });
-        for (i, row) in out.chunks_mut(out_stride).take(q.count).enumerate() {
+        dots(isa, queries, q, gallery, r, out, out_stride);
+        for (i, row) in out.chunks_mut(out_stride.max(1)).take(q.count).enumerate() {
             let query_scale = queries.scale(q.first + i);
             let scales = gallery.scales().and_then(|s| s.get(r.first..));
             for (j, score) in row.iter_mut().take(r.count).enumerate() {
@@ -326,6 +354,11 @@ impl Dtype for i8 {
                 *score = (score.to_bits() as i32 as f32 * query_scale) * row_scale;
             }
         }
+    }
+
+    fn column(isa: Supported, gallery: &Matrix<i8>, row: usize, bank: &Matrix<i8>, span: Span, scores: &mut [f32]) {
+        // The bank as the queries: their scale comes first.
+        Self::grid(isa, bank, span, gallery, Span::new(row, 1), scores, 1);
     }
 
     fn tile_shape(isa: Supported) -> TileShape {
@@ -380,8 +413,8 @@ impl Dtype for i8 {
         }
     }
 
-    fn score_bound(dim: usize, a: f32, b: f32) -> f64 {
-        2.0 * 16384.0 * dim as f64 * f64::from(a) * f64::from(b)
+    fn score_bound(dim: usize, a: f32, b: f32) -> f32 {
+        2.0 * 16384.0 * dim as f32 * a * b
     }
 }
 

@@ -10,9 +10,10 @@
 //!     give the sums of each row of the chunk to the sink
 //! ```
 
+use super::direct::direct_pass;
 use super::tile::{A_STRIDE, DEPTH_BLOCK};
 use super::{Dtype, Group, Span, TileShape, pack_panel};
-use crate::cpu::Supported;
+use crate::cpu::{MICROCONTROLLER, Supported};
 use crate::matrix::{Element, Matrix};
 use core::num::NonZeroUsize;
 
@@ -97,6 +98,9 @@ pub(crate) fn tile_pass<T: Element>(
     scratch: &mut [u8],
     mut sink: impl FnMut(usize, usize, &[f32]),
 ) -> Option<()> {
+    if MICROCONTROLLER {
+        return direct_pass(isa, gallery, rows, bank, scratch, sink);
+    }
     let words = aligned_words(scratch);
     let shape = <T as Dtype>::tile_shape(isa);
     let plan = Plan::new(shape, gallery.dim(), bank.rows().max(1), words.len())?;

@@ -1,9 +1,10 @@
 //! Passes over one row or one strip of scores, written as plain loops that the compiler vectorises for the shell they run in.
 
+use crate::cpu::MICROCONTROLLER;
 use crate::simd::DepthF32;
 
-/// Scores a strip at most holds: one bit each in a `u64`, and one word of an allow bitmap.
-pub(crate) const STRIP: usize = 64;
+/// Scores a strip holds: one bit each in a `u64`, at most one word of an allow bitmap; on a microcontroller what little stack holds.
+pub(crate) const STRIP: usize = if MICROCONTROLLER { 16 } else { 64 };
 
 /// Bit `i` says whether `scores[i] > threshold`, for at most [`STRIP`] scores; false for NaN.
 ///

@@ -167,7 +167,7 @@ macro_rules! i8_shells {
 /// f32, and scores.
 pub(super) mod f32_isa {
     f32_shells!(scalar, [], depth: simd::scalar::Scalar, registers: 32 / 8, queries: 1, tile: simd::scalar::Scalar, 4 x 2);
-    f32_shells!(portable, [], depth: simd::portable::Portable, registers: 8 / 8, queries: 2, tile: simd::portable::Portable, 4 x 2);
+    f32_shells!(#[cfg(not(all(target_os = "none", target_pointer_width = "32")))] portable, [], depth: simd::portable::Portable, registers: 8 / 8, queries: 2, tile: simd::portable::Portable, 4 x 2);
     f32_shells!(#[cfg(target_arch = "x86_64")] avx2, [target_feature(enable = "avx2,fma")],
         depth: simd::avx2::Avx2, registers: 4 / 4, queries: 3, tile: simd::avx2::Avx2, 6 x 2);
     f32_shells!(#[cfg(target_arch = "x86_64")] avx512, [target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")],
@@ -180,7 +180,7 @@ pub(super) mod f32_isa {
 /// int8.
 pub(super) mod i8_isa {
     i8_shells!(scalar, [], depth: simd::scalar::Scalar, queries: 1, tile: simd::scalar::ScalarCodes, Wide2, 4 x 2);
-    i8_shells!(portable, [], depth: simd::portable::Portable, queries: 2, tile: simd::portable::PortableCodes, Wide2, 4 x 2);
+    i8_shells!(#[cfg(not(all(target_os = "none", target_pointer_width = "32")))] portable, [], depth: simd::portable::Portable, queries: 2, tile: simd::portable::PortableCodes, Wide2, 4 x 2);
     i8_shells!(#[cfg(target_arch = "x86_64")] avx2, [target_feature(enable = "avx2")],
         depth: simd::avx2::Avx2, queries: 2, tile: simd::avx2::Avx2Codes, Wide2, 6 x 2);
     i8_shells!(#[cfg(target_arch = "x86_64")] avxvnni, [target_feature(enable = "avx2,avxvnni")],

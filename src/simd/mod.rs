@@ -21,12 +21,19 @@ pub(crate) mod avx512;
 pub(crate) mod avx512vnni;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avxvnni;
+// A Cortex-M with an FPU. Stable Rust shows no target feature of 32-bit Arm; of its bare hard-float targets, those without 64-bit
+// atomics are the M profile, Cortex-M4F and later.
+#[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf", not(target_has_atomic = "64")))]
+mod fpv4;
+#[cfg(all(target_os = "none", target_pointer_width = "32"))]
+pub(crate) mod micro;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
 pub(crate) mod neon;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
 pub(crate) mod neon_dotprod;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
 pub(crate) mod neon_i8mm;
+#[cfg(not(all(target_os = "none", target_pointer_width = "32")))]
 pub(crate) mod portable;
 pub(crate) mod scalar;
 
@@ -44,6 +51,12 @@ pub(crate) trait DepthF32 {
     unsafe fn store(p: *mut f32, v: Self::V);
     /// `acc + a * b`, fused where the set has it.
     unsafe fn mul_add(acc: Self::V, a: Self::V, b: Self::V) -> Self::V;
+    /// `U` vectors of neighbouring lanes through all whole chunks: `acc[u]` takes the products at `32 c + u * LANES` for `c` in order.
+    ///
+    /// # Safety
+    /// `a` and `b` are valid for reads of `U` vectors at every `32 c`, `c < chunks`.
+    #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf", not(target_has_atomic = "64")))]
+    unsafe fn lanes<const U: usize>(acc: &mut [Self::V; U], a: *const f32, b: *const f32, chunks: usize);
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn splat(x: f32) -> Self::V;
     /// Bit `i` says whether lane `i` of `a` is greater than that of `b`; false for NaN.

@@ -1,9 +1,23 @@
-//! Scalar tier: every target. Multiply and add are separate roundings (a fused one would be a slow library call on cores without
-//! it), so f32 results keep the error bound but not the bits of the fused tiers.
+//! Scalar tier: every target. Where the processor fuses multiply and add in one instruction, as every Cortex-M with an FPU does, so
+//! does this tier, and f32 results have the bits of the other fused tiers. Elsewhere they are separate roundings (fused would be a
+//! slow library call), and results keep the error bound only.
 
 use super::{DepthF32, DepthI8, TileLanes, Transpose};
 
 pub(crate) struct Scalar;
+
+/// Whether multiply and add are fused.
+pub(crate) const FUSED: bool =
+    cfg!(all(target_arch = "arm", target_os = "none", target_abi = "eabihf", not(target_has_atomic = "64")));
+
+/// `acc + a * b`.
+#[inline(always)]
+fn mul_add(acc: f32, a: f32, b: f32) -> f32 {
+    #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf", not(target_has_atomic = "64")))]
+    return super::fpv4::mul_add(acc, a, b);
+    #[cfg(not(all(target_arch = "arm", target_os = "none", target_abi = "eabihf", not(target_has_atomic = "64"))))]
+    return acc + a * b;
+}
 
 impl DepthF32 for Scalar {
     const LANES: usize = 1;
@@ -29,7 +43,15 @@ impl DepthF32 for Scalar {
     }
     #[inline(always)]
     unsafe fn mul_add(acc: f32, a: f32, b: f32) -> f32 {
-        acc + a * b
+        mul_add(acc, a, b)
+    }
+    #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf", not(target_has_atomic = "64")))]
+    #[inline(always)]
+    unsafe fn lanes<const U: usize>(acc: &mut [f32; U], a: *const f32, b: *const f32, chunks: usize) {
+        for (i, eight) in acc.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            // SAFETY: the caller's promise, `8 * i` lanes further.
+            unsafe { super::fpv4::lanes(eight, a.wrapping_add(8 * i), b.wrapping_add(8 * i), chunks) }
+        }
     }
     #[inline(always)]
     unsafe fn add(a: f32, b: f32) -> f32 {
@@ -110,7 +132,7 @@ impl TileLanes for Scalar {
     }
     #[inline(always)]
     unsafe fn mul_add(acc: f32, a: f32, b: f32) -> f32 {
-        acc + a * b
+        mul_add(acc, a, b)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The bank pass: every tile shape, depth, stride and scratch size gives the bits of one chain per pair.
 
-use super::super::{Span, tile_pass};
+use super::super::direct::direct_pass;
+use super::super::{SCRATCH_MIN, Span, tile_pass};
 use super::oracle::*;
 use crate::MAX_DIM;
 use crate::cpu::Supported;
@@ -283,4 +284,34 @@ fn codes_are_exact_at_the_largest_dim() {
             assert_eq!(pass(isa, &m, Span::new(0, 2), &m, &mut vec![0; bytes]), expected, "{:?} scratch {bytes}", isa.get());
         }
     }
+}
+
+/// What a microcontroller runs in place of the tiles.
+fn direct<T: Sample>() {
+    for dim in (1..=70).chain([384, 512, 1040]) {
+        let problem = Problem::<T>::new(dim as u64, 3, 100, dim, (dim + 1, dim + 3));
+        let gallery = Matrix::with_stride(&problem.gallery, 3, dim, dim + 1).unwrap();
+        for isa in isas() {
+            for (bank_rows, first) in [(1, 0), (63, 1), (64, 2), (65, 0), (100, 1)] {
+                let bank = Matrix::with_stride(&problem.bank, bank_rows, dim, dim + 3).unwrap();
+                let rows = Span::new(first, 3 - first);
+                let tiles = pass(isa, &gallery, rows, &bank, &mut vec![0; FULL]);
+                let mut scores = Vec::new();
+                direct_pass(isa, &gallery, rows, &bank, &mut [0xA5; SCRATCH_MIN], |row, first, part| {
+                    assert_eq!(scores.len(), row * bank_rows + first, "every pair once, in order");
+                    scores.extend_from_slice(part);
+                })
+                .expect("the least scratch");
+                // Of a zero only the value counts: every sink stores +0.
+                let bits = |scores: &[f32]| scores.iter().map(|score| (score + 0.0).to_bits()).collect::<Vec<_>>();
+                assert_eq!(bits(&scores), bits(&tiles), "{:?} dim {dim}, {} x {bank_rows}", isa.get(), rows.count);
+            }
+        }
+    }
+}
+
+#[test]
+fn without_tiles_the_bits_are_the_same() {
+    direct::<f32>();
+    direct::<i8>();
 }

@@ -1,0 +1,27 @@
+# CMake toolchain file for the boards of this example: gcc-arm-none-eabi, and the Rust target that goes with the processor.
+#   cmake -S examples/camera -B build --toolchain cortex-m.cmake -DBOARD=m4f
+set(BOARD m4f CACHE STRING "m0, m4f, m7, m33 or m55")
+set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES BOARD)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR arm)
+set(CMAKE_C_COMPILER arm-none-eabi-gcc)
+
+if(BOARD STREQUAL "m0") # also Cortex-M0+, which has the same instructions
+    set(RUST_TARGET thumbv6m-none-eabi)
+    set(CMAKE_C_FLAGS_INIT "-mthumb -mcpu=cortex-m0 -mfloat-abi=soft")
+elseif(BOARD STREQUAL "m4f")
+    set(RUST_TARGET thumbv7em-none-eabihf)
+    set(CMAKE_C_FLAGS_INIT "-mthumb -mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16")
+elseif(BOARD STREQUAL "m7")
+    set(RUST_TARGET thumbv7em-none-eabihf)
+    set(CMAKE_C_FLAGS_INIT "-mthumb -mcpu=cortex-m7 -mfloat-abi=hard -mfpu=fpv5-d16")
+elseif(BOARD STREQUAL "m33")
+    set(RUST_TARGET thumbv8m.main-none-eabihf)
+    set(CMAKE_C_FLAGS_INIT "-mthumb -mcpu=cortex-m33 -mfloat-abi=hard -mfpu=fpv5-sp-d16")
+elseif(BOARD STREQUAL "m55")
+    set(RUST_TARGET thumbv8m.main-none-eabihf)
+    set(CMAKE_C_FLAGS_INIT "-mthumb -mcpu=cortex-m55 -mfloat-abi=hard")
+else()
+    message(FATAL_ERROR "BOARD is '${BOARD}': m0, m4f, m7, m33 or m55")
+endif()

@@ -131,7 +131,7 @@ unsafe fn tile<L: TileLanes, const MR: usize, const NV: usize>(
     };
     // Where a register has no second row, it starts from the first one's.
     let stride = |r: usize| if r * L::ROWS + 1 < rows { init_stride } else { 0 };
-    const { assert!(NV % L::DEPTH == 0) }; // whole vectors of sums for each row
+    const { assert!(NV.is_multiple_of(L::DEPTH)) }; // whole vectors of sums for each row
     // SAFETY: `strip` passes memory for `rows` rows, `steps` steps and one panel; all offsets below stay inside of it: sums are
     // those of rows that exist, and a panel of the gallery side is whole.
     unsafe {

@@ -34,6 +34,16 @@ impl DepthF32 for Avx512 {
         unsafe { _mm512_add_ps(a, b) }
     }
     #[inline(always)]
+    unsafe fn mul(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: AVX-512 is the contract of the trait.
+        unsafe { _mm512_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn store(p: *mut f32, v: __m512) {
+        // SAFETY: valid for 16 elements by contract; unaligned store.
+        unsafe { _mm512_storeu_ps(p, v) }
+    }
+    #[inline(always)]
     unsafe fn splat(x: f32) -> __m512 {
         // SAFETY: AVX-512 is the contract of the trait.
         unsafe { _mm512_set1_ps(x) }
@@ -139,6 +149,12 @@ impl TileLanes for Avx512 {
         // SAFETY: AVX-512 is the contract of the trait.
         unsafe { _mm512_fmadd_ps(a, b, acc) }
     }
+    type Scores = Self;
+    const SCALED: bool = false;
+    #[inline(always)]
+    unsafe fn floats(sums: __m512) -> __m512 {
+        sums
+    }
 }
 
 /// int8 words of two codes ([`WordLayout::Wide2`](super::WordLayout::Wide2)).
@@ -166,6 +182,13 @@ impl TileLanes for Avx512Codes {
     unsafe fn mul_add(acc: __m512i, a: __m512i, b: __m512i) -> __m512i {
         // SAFETY: AVX-512 is the contract of the trait.
         unsafe { _mm512_add_epi32(acc, _mm512_madd_epi16(a, b)) }
+    }
+    type Scores = Avx512;
+    const SCALED: bool = true;
+    #[inline(always)]
+    unsafe fn floats(sums: __m512i) -> __m512 {
+        // SAFETY: AVX-512 is the contract of the trait.
+        unsafe { _mm512_cvtepi32_ps(sums) }
     }
 }
 

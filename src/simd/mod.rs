@@ -42,6 +42,8 @@ pub(crate) trait DepthF32 {
     /// `acc + a * b`, fused where the set has it.
     unsafe fn mul_add(acc: Self::V, a: Self::V, b: Self::V) -> Self::V;
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn store(p: *mut f32, v: Self::V);
     unsafe fn splat(x: f32) -> Self::V;
     /// Bit `i` says whether lane `i` of `a` is greater than that of `b`; false for NaN.
     unsafe fn greater(a: Self::V, b: Self::V) -> u32;
@@ -85,6 +87,12 @@ pub(crate) trait TileLanes {
     unsafe fn store(p: *mut u32, v: Self::V);
     /// Per lane: `acc + a * b` over the word, fused for f32 where the set has it.
     unsafe fn mul_add(acc: Self::V, a: Self::V, b: Self::V) -> Self::V;
+    /// Lanes of the scores that sums become.
+    type Scores: DepthF32;
+    /// Whether a score is a sum times two scales.
+    const SCALED: bool;
+    /// Sums as floats, rounded once.
+    unsafe fn floats(sums: Self::V) -> <Self::Scores as DepthF32>::V;
 }
 
 /// Packing a panel: `W` = `LANES` rows x `W` words at a time, turned so that a vector holds one word of every row.

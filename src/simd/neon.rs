@@ -46,6 +46,16 @@ impl DepthF32 for Neon {
         unsafe { vaddq_f32(a, b) }
     }
     #[inline(always)]
+    unsafe fn mul(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vmulq_f32(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn store(p: *mut f32, v: float32x4_t) {
+        // SAFETY: valid for 4 elements by contract; unaligned store.
+        unsafe { vst1q_f32(p, v) }
+    }
+    #[inline(always)]
     unsafe fn splat(x: f32) -> float32x4_t {
         // SAFETY: NEON is the contract of the trait.
         unsafe { vdupq_n_f32(x) }
@@ -194,6 +204,12 @@ impl TileLanes for Neon {
         // SAFETY: NEON is the contract of the trait.
         unsafe { vfmaq_f32(acc, a, b) }
     }
+    type Scores = Self;
+    const SCALED: bool = false;
+    #[inline(always)]
+    unsafe fn floats(sums: float32x4_t) -> float32x4_t {
+        sums
+    }
 }
 
 /// int8 words of four codes ([`WordLayout::Signed4`](super::WordLayout::Signed4)).
@@ -243,6 +259,13 @@ impl TileLanes for NeonCodes {
             let low = vpadalq_s16(acc.sums[0], low_products(a.codes, b.codes));
             Words { codes: acc.codes, sums: [low, vpadalq_s16(acc.sums[1], high_products(a.codes, b.codes))] }
         }
+    }
+    type Scores = Neon;
+    const SCALED: bool = true;
+    #[inline(always)]
+    unsafe fn floats(sums: Words) -> float32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vcvtq_f32_s32(vpaddq_s32(sums.sums[0], sums.sums[1])) }
     }
 }
 

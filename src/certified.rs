@@ -18,11 +18,11 @@
 //! pass would be cheaper (many near-ties), the gallery row (or query) is given to the f32 pass: never wrong, never unbounded.
 #![forbid(unsafe_code)]
 
-use crate::collect::{LIST_TILE_BYTES, Target, add_to_row, chunks, collect};
+use crate::collect::{LIST_TILE_BYTES, Target, add, chunks, collect};
 use crate::cpu::{self, Supported};
 use crate::dot::{ensure_finite, row_span};
 use crate::encode::{Bound, UNIT};
-use crate::kernel::{self, Dtype, STRIP, Span, TILE_BYTES};
+use crate::kernel::{self, Dtype, STRIP, Sink, Span, TILE_BYTES};
 use crate::matrix::Matrix;
 use crate::neighbors::Neighbors;
 use crate::search::{Strip, check_search, search, search_strips};
@@ -410,7 +410,7 @@ fn collect_certified(
             let bound = gallery.bound(chunk.first + i);
             let exact = |ids: &[u32], scores: &mut [f32]| {
                 kernel::chains(isa, row, &bank.rows, ids, scores);
-                add_to_row(isa, best, 0, k, scores);
+                add(best, scores.iter().copied());
                 best.last().copied().unwrap_or(f32::NEG_INFINITY)
             };
             let (error, offset) = (error(&bound), f64::from(bound.offset));
@@ -426,15 +426,25 @@ fn collect_certified(
                 None => {}
             }
         };
-        kernel::tile_pass(isa, &gallery.codes, chunk, &bank.codes, tiles, |row, bank_first, scores| {
-            judge(&mut lists, row, Some((bank_first, scores)));
-        })
-        .ok_or(TOO_SMALL)?;
+        struct Judged<'a, 'b, F> {
+            lists: &'a mut Lists<'b>,
+            judge: &'a mut F,
+        }
+        impl<'b, F: FnMut(&mut Lists<'b>, usize, Option<(usize, &[f32])>)> Sink for Judged<'_, 'b, F> {
+            fn limit(&mut self, row: usize) -> f32 {
+                self.lists.cuts.get(row).copied().unwrap_or(f32::INFINITY)
+            }
+            fn take(&mut self, row: usize, first: usize, scores: &[f32], _: u64) {
+                (self.judge)(self.lists, row, Some((first, scores)));
+            }
+        }
+        kernel::tile_pass(isa, &gallery.codes, chunk, &bank.codes, tiles, &mut Judged { lists: &mut lists, judge: &mut judge })
+            .ok_or(TOO_SMALL)?;
         for i in 0..chunk.count {
             judge(&mut lists, i, None);
             let (list, best) = lists.row(i).ok_or(TOO_SMALL)?;
             if *list.len != GIVEN_UP {
-                target.take(first + i, best)?;
+                target.take(first + i, best, None)?;
             }
         }
         // Rows whose list was given up, in runs of neighbours.

@@ -7,10 +7,10 @@
 #![forbid(unsafe_code)]
 
 use crate::cpu::Supported;
-use crate::kernel::{self, STRIP, Span};
+use crate::kernel::{self, STRIP, Sink, Span};
 use crate::matrix::{Element, Matrix};
-use crate::neighbors::row_bias;
-use crate::shortlist::Lists;
+use crate::neighbors::{mean_bias, row_bias};
+use crate::shortlist::{Lists, sort_descending};
 use crate::status::{Error, Result, Status};
 use crate::topk::{bits, insert, merge_batch, sort_batch};
 use core::num::NonZeroUsize;
@@ -63,10 +63,23 @@ impl Target<'_> {
         }
     }
 
-    /// Takes the k best of row `i`, sorted and padded.
-    pub(crate) fn take(&mut self, i: usize, best: &[f32]) -> Result<()> {
+    /// Takes the k best of row `i`, padded, in any order; `work` is memory for as many.
+    pub(crate) fn take_unsorted(&mut self, isa: Supported, i: usize, best: &mut [f32], work: &mut [f32]) -> Result<()> {
+        // The sum of a bias is taken best first, which mostly makes no difference.
+        let sum = if matches!(self, Target::Table(_)) { None } else { kernel::sum_if_exact(isa, best) };
+        if sum.is_none() {
+            sort_descending(isa, best, work);
+        }
+        self.take(i, best, sum)
+    }
+
+    /// Takes the k best of row `i`, sorted and padded, or (but not into a table) in any order with their sum.
+    pub(crate) fn take(&mut self, i: usize, best: &[f32], sum: Option<f64>) -> Result<()> {
         let k = best.len();
-        let bias_of = |alpha| row_bias(best, k, alpha).ok_or(Error { status: Status::K, argument: "k" });
+        let bias_of = |alpha| match sum {
+            Some(sum) => Ok(mean_bias(sum, k, alpha)),
+            None => row_bias(best, k, alpha).ok_or(Error { status: Status::K, argument: "k" }),
+        };
         match self {
             Target::Table(table) => {
                 if let Some(row) = table.get_mut(i.wrapping_mul(k)..).and_then(|t| t.get_mut(..k)) {
@@ -105,10 +118,7 @@ pub(crate) fn collect<T: Element>(
     let use_lists = lists >= rows.count.clamp(1, 8);
     let spare = if use_lists { list_bytes } else { spare(tiles) };
     if !use_lists && let Target::Table(table) = &mut target {
-        return kernel::tile_pass(isa, gallery, rows, bank, scratch, |row, _, scores| {
-            add_to_row(isa, table, row, k, scores);
-        })
-        .ok_or(TOO_SMALL);
+        return kernel::tile_pass(isa, gallery, rows, bank, scratch, &mut Rows { table, k }).ok_or(TOO_SMALL);
     }
     let bytes = if use_lists { spare } else { spare.max(4 * k + 3) };
     let (spare, tiles) = scratch.split_at_mut_checked(bytes).ok_or(TOO_SMALL)?;
@@ -119,14 +129,11 @@ pub(crate) fn collect<T: Element>(
             for i in 0..chunk.count {
                 lists.row(i).ok_or(TOO_SMALL)?.begin(target.seed(first + i, k));
             }
-            kernel::tile_pass(isa, gallery, chunk, bank, tiles, |row, _, scores| {
-                if let Some(mut list) = lists.row(row) {
-                    list.add(isa, scores, k);
-                }
-            })
-            .ok_or(TOO_SMALL)?;
+            kernel::tile_pass(isa, gallery, chunk, bank, tiles, &mut Listed { isa, lists: &mut lists, k }).ok_or(TOO_SMALL)?;
             for i in 0..chunk.count {
-                target.take(first + i, lists.row(i).ok_or(TOO_SMALL)?.finish(isa, k))?;
+                let mut list = lists.row(i).ok_or(TOO_SMALL)?;
+                let (best, work) = list.finish(isa, k);
+                target.take_unsorted(isa, first + i, best, work)?;
             }
         }
     } else {
@@ -134,10 +141,9 @@ pub(crate) fn collect<T: Element>(
         let columns = NonZeroUsize::new(k).ok_or(TOO_SMALL)?;
         for chunk in chunks(rows, best.len() / columns) {
             best.fill(f32::NEG_INFINITY);
-            kernel::tile_pass(isa, gallery, chunk, bank, tiles, |row, _, scores| add_to_row(isa, best, row, k, scores))
-                .ok_or(TOO_SMALL)?;
+            kernel::tile_pass(isa, gallery, chunk, bank, tiles, &mut Rows { table: best, k }).ok_or(TOO_SMALL)?;
             for (i, best) in best.chunks_exact(columns.get()).take(chunk.count).enumerate() {
-                target.take(chunk.first - rows.first + i, best)?;
+                target.take(chunk.first - rows.first + i, best, None)?;
             }
         }
     }
@@ -155,22 +161,52 @@ pub(crate) fn chunks(rows: Span, most: usize) -> impl Iterator<Item = Span> {
     })
 }
 
-/// Adds scores to one row of a table. The threshold test is one comparison per vector of scores; only what passes is looked at.
-pub(crate) fn add_to_row(isa: Supported, table: &mut [f32], row: usize, k: usize, scores: &[f32]) {
-    let Some(best) = table.get_mut(row.wrapping_mul(k)..).and_then(|t| t.get_mut(..k)) else { return };
-    for strip in scores.chunks(STRIP) {
-        let Some(&threshold) = best.last() else { return };
-        let mask = kernel::above(isa, strip, threshold);
-        if mask == 0 {
-            continue;
+/// Short lists.
+struct Listed<'a, 'b> {
+    isa: Supported,
+    lists: &'a mut Lists<'b>,
+    k: usize,
+}
+
+impl Sink for Listed<'_, '_> {
+    fn limit(&mut self, row: usize) -> f32 {
+        self.lists.cut(row)
+    }
+
+    fn take(&mut self, row: usize, _: usize, scores: &[f32], mask: u64) {
+        if let Some(mut list) = self.lists.row(row) {
+            list.add(self.isa, scores, mask, self.k);
         }
-        // One zero: -0 becomes +0, so that equal similarities have equal bits whatever the order they came in.
-        let newcomers = bits(mask).filter_map(|at| strip.get(at).map(|score| score + 0.0)).filter(|&score| score < f32::INFINITY);
-        if k <= MERGE_MIN {
-            newcomers.for_each(|score| insert(best, score));
-        } else {
-            merge_strip(best, newcomers);
+    }
+}
+
+/// The rows of a table, newcomers inserted one by one.
+struct Rows<'a> {
+    table: &'a mut [f32],
+    k: usize,
+}
+
+impl Sink for Rows<'_> {
+    fn limit(&mut self, row: usize) -> f32 {
+        // A row that is not there wants nothing.
+        self.table.get(row.wrapping_mul(self.k)..).and_then(|t| t.get(self.k - 1)).copied().unwrap_or(f32::INFINITY)
+    }
+
+    fn take(&mut self, row: usize, _: usize, scores: &[f32], mask: u64) {
+        if let Some(best) = self.table.get_mut(row.wrapping_mul(self.k)..).and_then(|t| t.get_mut(..self.k)) {
+            add(best, bits(mask).filter_map(|at| scores.get(at).copied()));
         }
+    }
+}
+
+/// Adds scores to a sorted row; NaN and infinities are left out. At most [`STRIP`] scores.
+pub(crate) fn add(best: &mut [f32], scores: impl Iterator<Item = f32>) {
+    // One zero: -0 becomes +0, so that equal similarities have equal bits whatever the order they came in.
+    let newcomers = scores.map(|score| score + 0.0).filter(|&score| score < f32::INFINITY);
+    if best.len() <= MERGE_MIN {
+        newcomers.for_each(|score| insert(best, score));
+    } else {
+        merge_strip(best, newcomers);
     }
 }
 

@@ -3,15 +3,16 @@
 //! ```text
 //! panel   [step][NV * LANES] words     the bank, packed: word `step` of every bank row of the panel side by side
 //! a       [MR][A_STRIDE]     words     the gallery group, rows copied one after the other
-//! c       [MR][...]          words     sums
+//! c       [MR][...]          words     sums, then scores
 //!
 //! for each step:  b[v] = panel[step][v];   for each row r:  c[r][v] += splat(a[r][step]) * b[v]
 //! ```
 //! Each pair is one chain of fused multiply-adds in index order, whatever the tile's shape, so every shape gives the same bits.
-//! The sums of a block of bank rows end in `c`, which stays in the first cache level.
+//! With the last step the sums become scores and are compared with the limit of their row before anything is stored: a panel's
+//! columns of a row are written when one of them is above it, and a bit mask says which.
 #![allow(clippy::needless_range_loop)] // the index names a register of a grid, in step with that of its neighbour
 
-use crate::simd::{TileLanes, Transpose, prefetch};
+use crate::simd::{DepthF32, TileLanes, Transpose, prefetch};
 
 /// Words from one copied gallery row to the next: 512 words of depth, and a cache line so that rows do not fall on the same sets.
 /// A constant, so that all rows of the group are reached from one register.
@@ -36,19 +37,35 @@ pub(super) struct TileJob {
     /// What the sums start from; row `r` at `init + r * init_stride`.
     pub init: *const u32,
     pub init_stride: usize,
-    /// Where the sums go; row `r` at `c + r * c_stride`, panel after panel.
+    /// Where the sums or scores go; row `r` at `c + r * c_stride`, panel after panel.
     pub c: *mut u32,
     pub c_stride: usize,
+    /// Whether the sums are complete with this run.
+    pub last: bool,
+    pub score: ScoreJob,
     /// Memory that will be copied next: fetched a little with every panel, so that the copy does not wait for it.
     pub next: *const u8,
     pub next_bytes: usize,
+}
+
+/// How complete sums become scores.
+#[derive(Clone, Copy)]
+pub(super) struct ScoreJob {
+    /// Scales of the bank rows (codes only), panel after panel, and of the gallery rows.
+    pub scales: *const f32,
+    pub row_scales: *const f32,
+    /// What a score of the row has to exceed; NaN: every score is wanted.
+    pub limits: *const f32,
+    /// Bit `i` of row `r`, panel `p`, at `masks + r * panel_count + p`: column `i` of the panel is wanted.
+    pub masks: *mut u64,
 }
 
 /// Runs a job with the largest tiles that fit its rows.
 ///
 /// # Safety
 /// As [`TileLanes`]; all memory that the job names is valid: `a` for `rows` rows of `steps` words, each panel for `steps * NV *
-/// LANES` words, `init` and `c` for `rows` rows of `panel_count * NV * LANES` words. `init` and `c` may be the same.
+/// LANES` words, `init` and `c` for `rows` rows of `panel_count * NV * LANES` words. `init` and `c` may be the same. With `last`
+/// also what [`ScoreJob`] names, for as many rows and columns.
 #[inline(always)]
 pub(super) unsafe fn group<L: TileLanes, const MR: usize, const NV: usize>(job: TileJob) {
     let mut row = 0;
@@ -60,6 +77,12 @@ pub(super) unsafe fn group<L: TileLanes, const MR: usize, const NV: usize>(job: 
                 a: job.a.add(row * A_STRIDE),
                 init: job.init.add(row * job.init_stride),
                 c: job.c.add(row * job.c_stride),
+                score: ScoreJob {
+                    row_scales: job.score.row_scales.wrapping_add(row),
+                    limits: job.score.limits.wrapping_add(row),
+                    masks: job.score.masks.wrapping_add(row * job.panel_count),
+                    ..job.score
+                },
                 next_bytes: if row == 0 { job.next_bytes } else { 0 },
                 ..job
             };
@@ -90,9 +113,19 @@ unsafe fn strip<L: TileLanes, const MR: usize, const NV: usize>(job: TileJob) {
         // SAFETY: panel `p < panel_count`, and its columns of `init` and `c`, belong to the job.
         unsafe {
             let panel = job.panels.add(p * job.panel_stride);
-            let init = job.init.add(p * width);
+            let sums = tile::<L, MR, NV>(job.a, job.steps, panel, job.init.add(p * width), job.init_stride);
             let c = job.c.add(p * width);
-            tile::<L, MR, NV>(job.a, job.steps, panel, init, job.init_stride, c, job.c_stride);
+            if job.last {
+                let scales = job.score.scales.wrapping_add(p * width);
+                let masks = job.score.masks.add(p);
+                scores::<L, MR, NV>(&sums, scales, &job.score, c, job.c_stride, masks, job.panel_count);
+            } else {
+                for r in 0..MR {
+                    for v in 0..NV {
+                        L::store(c.add(r * job.c_stride + v * L::LANES), sums[r][v]);
+                    }
+                }
+            }
         }
     }
 }
@@ -104,9 +137,7 @@ unsafe fn tile<L: TileLanes, const MR: usize, const NV: usize>(
     panel: *const u32,
     init: *const u32,
     init_stride: usize,
-    c: *mut u32,
-    c_stride: usize,
-) {
+) -> [[L::V; NV]; MR] {
     // SAFETY: `strip` passes memory for `MR` rows, `steps` steps and one panel; all offsets below stay inside of it.
     unsafe {
         let mut acc: [[L::V; NV]; MR] =
@@ -123,9 +154,47 @@ unsafe fn tile<L: TileLanes, const MR: usize, const NV: usize>(
                 }
             }
         }
+        acc
+    }
+}
+
+/// Turns complete sums into scores; writes the masks of what is wanted, and the rows of scores that have any.
+#[inline(always)]
+unsafe fn scores<L: TileLanes, const MR: usize, const NV: usize>(
+    sums: &[[L::V; NV]; MR],
+    scales: *const f32,
+    job: &ScoreJob,
+    c: *mut u32,
+    c_stride: usize,
+    masks: *mut u64,
+    masks_stride: usize,
+) {
+    // SAFETY: `strip` passes memory for `MR` rows and one panel; all offsets below stay inside of it.
+    unsafe {
         for r in 0..MR {
+            let limit = *job.limits.add(r);
+            let limits = L::Scores::splat(limit);
+            let scores: [_; NV] = core::array::from_fn(|v| {
+                let floats = L::floats(sums[r][v]);
+                if L::SCALED {
+                    let scaled = L::Scores::mul(floats, L::Scores::load(scales.add(v * L::LANES)));
+                    L::Scores::mul(scaled, L::Scores::splat(*job.row_scales.add(r)))
+                } else {
+                    floats
+                }
+            });
+            let mut mask = 0;
             for v in 0..NV {
-                L::store(c.add(r * c_stride + v * L::LANES), acc[r][v]);
+                mask |= u64::from(L::Scores::greater(scores[v], limits)) << (v * L::LANES);
+            }
+            if limit.is_nan() {
+                mask = u64::MAX;
+            }
+            *masks.add(r * masks_stride) = mask;
+            if mask != 0 {
+                for v in 0..NV {
+                    L::Scores::store(c.add(r * c_stride + v * L::LANES).cast(), scores[v]);
+                }
             }
         }
     }

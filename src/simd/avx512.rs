@@ -53,6 +53,12 @@ impl DepthF32 for Avx512 {
         // SAFETY: AVX-512 is the contract of the trait.
         unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b).into() }
     }
+    const COMPRESSES: bool = true;
+    #[inline(always)]
+    unsafe fn compress(v: __m512, mask: u32) -> __m512 {
+        // SAFETY: AVX-512 is the contract of the trait.
+        unsafe { _mm512_maskz_compress_ps(mask as __mmask16, v) }
+    }
     #[inline(always)]
     unsafe fn sum(v: __m512) -> f32 {
         // SAFETY: AVX-512 is the contract of the trait.

@@ -47,6 +47,14 @@ pub(crate) trait DepthF32 {
     unsafe fn splat(x: f32) -> Self::V;
     /// Bit `i` says whether lane `i` of `a` is greater than that of `b`; false for NaN.
     unsafe fn greater(a: Self::V, b: Self::V) -> u32;
+    /// Whether [`compress`](Self::compress) is one instruction.
+    const COMPRESSES: bool = false;
+    /// The lanes whose bit is set side by side, then anything. Only where `COMPRESSES`.
+    #[inline(always)]
+    unsafe fn compress(v: Self::V, mask: u32) -> Self::V {
+        let _ = mask;
+        v
+    }
     /// Sum of the lanes by halving.
     unsafe fn sum(v: Self::V) -> f32;
     /// Four sums at once; each as [`sum`](Self::sum).

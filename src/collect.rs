@@ -118,7 +118,7 @@ pub(crate) fn collect<T: Element>(
     let use_lists = lists >= rows.count.clamp(1, 8);
     let spare = if use_lists { list_bytes } else { spare(tiles) };
     if !use_lists && let Target::Table(table) = &mut target {
-        return kernel::tile_pass(isa, gallery, rows, bank, scratch, &mut Rows { table, k }).ok_or(TOO_SMALL);
+        return kernel::tile_pass(isa, gallery, rows, bank, scratch, &mut Rows { isa, table, k }).ok_or(TOO_SMALL);
     }
     let bytes = if use_lists { spare } else { spare.max(4 * k + 3) };
     let (spare, tiles) = scratch.split_at_mut_checked(bytes).ok_or(TOO_SMALL)?;
@@ -141,7 +141,7 @@ pub(crate) fn collect<T: Element>(
         let columns = NonZeroUsize::new(k).ok_or(TOO_SMALL)?;
         for chunk in chunks(rows, best.len() / columns) {
             best.fill(f32::NEG_INFINITY);
-            kernel::tile_pass(isa, gallery, chunk, bank, tiles, &mut Rows { table: best, k }).ok_or(TOO_SMALL)?;
+            kernel::tile_pass(isa, gallery, chunk, bank, tiles, &mut Rows { isa, table: best, k }).ok_or(TOO_SMALL)?;
             for (i, best) in best.chunks_exact(columns.get()).take(chunk.count).enumerate() {
                 target.take(chunk.first - rows.first + i, best, None)?;
             }
@@ -182,6 +182,7 @@ impl Sink for Listed<'_, '_> {
 
 /// The rows of a table, newcomers inserted one by one.
 struct Rows<'a> {
+    isa: Supported,
     table: &'a mut [f32],
     k: usize,
 }
@@ -194,15 +195,21 @@ impl Sink for Rows<'_> {
 
     fn take(&mut self, row: usize, _: usize, scores: &[f32], mask: u64) {
         if let Some(best) = self.table.get_mut(row.wrapping_mul(self.k)..).and_then(|t| t.get_mut(..self.k)) {
-            add(best, bits(mask).filter_map(|at| scores.get(at).copied()));
+            // The limit was that of before the block: at first everything is above it.
+            add(self.isa, best, scores, mask);
         }
     }
 }
 
-/// Adds scores to a sorted row; NaN and infinities are left out. At most [`STRIP`] scores.
-pub(crate) fn add(best: &mut [f32], scores: impl Iterator<Item = f32>) {
+/// Adds the scores whose bit is set to a sorted row; NaN and infinities are left out. At most [`STRIP`] scores.
+pub(crate) fn add(isa: Supported, best: &mut [f32], scores: &[f32], mask: u64) {
+    if best.len() <= INSERT_MAX {
+        return kernel::insert_above(isa, best, scores, mask);
+    }
+    let Some(&last) = best.last() else { return };
+    let mask = mask & kernel::above(isa, scores, last);
     // One zero: -0 becomes +0, so that equal similarities have equal bits whatever the order they came in.
-    let newcomers = scores.map(|score| score + 0.0).filter(|&score| score < f32::INFINITY);
+    let newcomers = bits(mask).filter_map(|at| scores.get(at).map(|score| score + 0.0)).filter(|&score| score < f32::INFINITY);
     if best.len() <= MERGE_MIN {
         newcomers.for_each(|score| insert(best, score));
     } else {

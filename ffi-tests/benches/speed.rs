@@ -2,7 +2,7 @@
 //! limits, in one interleaved run on one core. Prints medians; a percentage is the median ratio to the limit's neighbouring turns.
 //!
 //! `-- --full` measures the bias pass at 20,000 x 20,000 rows and every dimension (minutes); without it ranges of rows of the same
-//! problem are measured. `-- --dim 512`, `-- --isa avx2` and `-- --k 16` choose one value.
+//! problem are measured. `-- --dim 512`, `-- --isa avx2` and `-- --k 16` choose one value, `-- --bias` measures the bias pass only.
 
 mod support;
 
@@ -15,6 +15,7 @@ use support::peaks;
 
 struct Options {
     full: bool,
+    bias_only: bool,
     dims: Vec<usize>,
     ks: Vec<usize>,
     isas: Vec<Isa>,
@@ -28,6 +29,7 @@ impl Options {
         let isa = value("--isa");
         Options {
             full: args.iter().any(|a| a == "--full"),
+            bias_only: args.iter().any(|a| a == "--bias"),
             dims: number("--dim").map_or(vec![128, 384, 512, 768, 1024, 1536], |d| vec![d]),
             ks: number("--k").map_or(vec![16], |k| vec![k]),
             isas: Isa::available().filter(|i| isa.map_or(i.has_fma(), |name| name == i.name())).collect(),
@@ -46,8 +48,10 @@ fn main() {
         Isa::select(Some(isa)).expect("an available instruction set");
         println!("\n{} (one core; median of interleaved turns)", isa.name());
         for &dim in &options.dims {
-            pairs(&options, isa, dim);
-            one_query(&options, dim);
+            if !options.bias_only {
+                pairs(&options, isa, dim);
+                one_query(&options, dim);
+            }
             for &k in &options.ks {
                 bias_pass(&options, isa, dim, k);
             }

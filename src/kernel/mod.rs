@@ -83,6 +83,13 @@ pub struct TileShape {
     codes: NonZeroUsize,
 }
 
+impl TileShape {
+    /// Bank rows per panel.
+    pub(crate) fn width(self) -> NonZeroUsize {
+        self.width
+    }
+}
+
 /// `count` rows from `first` on.
 #[derive(Clone, Copy)]
 pub struct Span {
@@ -120,11 +127,17 @@ pub struct Group<'a> {
     next: (*const u8, usize),
 }
 
+/// What scores have to exceed.
+enum Limits<'a> {
+    Rows(&'a [f32]),
+    Columns(&'a [f32]),
+}
+
 /// The safe form of [`ScoreJob`].
 struct Last<'a> {
     scales: &'a [f32],
     row_scales: &'a [f32],
-    limits: &'a [f32],
+    limits: Limits<'a>,
     masks: &'a mut [u64],
 }
 
@@ -139,7 +152,11 @@ impl Group<'_> {
             && self.init.is_none_or(|init| init.len() >= columns)
             && self.last.as_ref().is_none_or(|last| {
                 last.scales.len() >= columns
-                    && last.row_scales.len().min(last.limits.len()) >= self.rows
+                    && last.row_scales.len() >= self.rows
+                    && match last.limits {
+                        Limits::Rows(limits) => limits.len() >= self.rows,
+                        Limits::Columns(limits) => limits.len() >= columns,
+                    }
                     && last.masks.len() >= self.rows * self.panel_count
             })
             && self.sums_stride >= columns
@@ -162,10 +179,13 @@ impl Group<'_> {
                 Some(last) => ScoreJob {
                     scales: last.scales.as_ptr(),
                     row_scales: last.row_scales.as_ptr(),
-                    limits: last.limits.as_ptr(),
+                    limits: match last.limits {
+                        Limits::Rows(limits) | Limits::Columns(limits) => limits.as_ptr(),
+                    },
+                    by_column: matches!(last.limits, Limits::Columns(_)),
                     masks: last.masks.as_mut_ptr(),
                 },
-                None => ScoreJob { scales: null(), row_scales: null(), limits: null(), masks: null_mut() },
+                None => ScoreJob { scales: null(), row_scales: null(), limits: null(), by_column: false, masks: null_mut() },
             },
             next: self.next.0,
             next_bytes: self.next.1,
@@ -414,10 +434,27 @@ pub(crate) fn append(isa: Supported, scores: &[f32], mask: u64, cut: f32, to: &m
     with_f32_shells!(isa, shell => unsafe { shell::append(scores.as_ptr(), scores.len(), mask, cut, to.as_mut_ptr()) })
 }
 
+/// Inserts those of the scores (at most [`STRIP`]) whose bit is set that beat the last of a row sorted best first; infinities are
+/// left out, -0 becomes +0.
+pub(crate) fn insert_above(isa: Supported, best: &mut [f32], scores: &[f32], mask: u64) {
+    // SAFETY: `isa` was detected.
+    with_f32_shells!(isa, shell => unsafe { shell::insert_above(best, scores, mask) })
+}
+
 /// Moves the scores above `value` to the front, in order; returns how many there are.
 pub(crate) fn retain_above(isa: Supported, scores: &mut [f32], value: f32) -> usize {
     // SAFETY: `isa` was detected.
     with_f32_shells!(isa, shell => unsafe { shell::retain_above(scores, value) })
+}
+
+/// As [`retain_above`], with as many ids moved along.
+pub(crate) fn retain_pairs_above(isa: Supported, scores: &mut [f32], ids: &mut [u32], value: f32) -> usize {
+    let n = scores.len().min(ids.len());
+    match (scores.get_mut(..n), ids.get_mut(..n)) {
+        // SAFETY: `isa` was detected; both slices have the same length.
+        (Some(scores), Some(ids)) => with_f32_shells!(isa, shell => unsafe { shell::retain_pairs_above(scores, ids, value) }),
+        _ => 0,
+    }
 }
 
 /// Sorts scores without NaN, best first, by comparing all with all; `work` has room for them.

@@ -10,8 +10,8 @@
 //!         with the last one: ask the sink for limits, give it the panels with scores above them
 //! ```
 
-use super::tile::{A_STRIDE, DEPTH_BLOCK};
-use super::{Dtype, Group, Last, Span, TileShape, pack_panel};
+use super::tile::{A_STRIDE, DEPTH_BLOCK, GROUP_MAX};
+use super::{Dtype, Group, Last, Limits, Span, TileShape, pack_panel};
 use crate::cpu::Supported;
 use crate::matrix::{Element, Matrix};
 use core::num::NonZeroUsize;
@@ -32,13 +32,15 @@ const PACKED_MAX: usize = 512 * 1024 / 4;
 const DEPTH_PART: usize = 1024;
 const CHUNK_MAX: usize = 128;
 
-/// Most gallery rows of a tile group on any instruction set.
-const GROUP_MAX: usize = 16;
-
 /// Who takes the scores of a pass.
 pub(crate) trait Sink {
     /// What a score of the gallery row (relative to the pass) has to exceed to be of interest; NaN: all are.
     fn limit(&mut self, row: usize) -> f32;
+    /// What a score with each bank row has to exceed, instead of the limits of gallery rows; as many as there are bank rows, up to
+    /// a multiple of the panel width.
+    fn column_limits(&self) -> Option<&[f32]> {
+        None
+    }
     /// Scores of the gallery row with the bank rows `first..`. Those without their bit in the mask are not above the limit, and
     /// undefined. Bank rows ascend for each gallery row; limits may have risen since they were asked for.
     fn take(&mut self, row: usize, first: usize, scores: &[f32], mask: u64);
@@ -198,6 +200,10 @@ fn multiply<T: Element>(
                     *scale = gallery.scale(chunk.first + first + i);
                 }
             }
+            let limits = match sink.column_limits() {
+                Some(limits) => Limits::Columns(limits.get(bank.first..)?),
+                None => Limits::Rows(&limits),
+            };
             let group = Group {
                 a: copied,
                 rows,
@@ -207,7 +213,7 @@ fn multiply<T: Element>(
                 panel_stride: depth.count * shape.width.get(),
                 init: (at == 0).then_some(block.init),
                 sums_stride: plan.block,
-                last: last.then_some(Last { scales: block.scales, row_scales: &row_scales, limits: &limits, masks }),
+                last: last.then_some(Last { scales: block.scales, row_scales: &row_scales, limits, masks }),
                 next: if last {
                     next_rows(gallery, chunk.first + first + rows, plan.group)
                 } else {

@@ -63,6 +63,43 @@ pub(super) unsafe fn append<L: DepthF32>(scores: *const f32, n: usize, mask: u64
     len
 }
 
+/// Inserts those of the scores whose bit is set that beat the last of a row sorted best first; infinities are left out, -0
+/// becomes +0.
+#[inline(always)]
+pub(super) fn insert_above<L: DepthF32>(best: &mut [f32], scores: &[f32], mask: u64) {
+    let Some(&last) = best.last() else { return };
+    // SAFETY: this runs in the shell of `L`; the slice holds what is read.
+    let mask = mask & unsafe { above::<L>(scores.as_ptr(), scores.len(), last) };
+    for at in bits(mask) {
+        let (Some(&score), Some(&last)) = (scores.get(at), best.last()) else { return };
+        if score > last && score < f32::INFINITY {
+            insert::<L>(best, score + 0.0);
+        }
+    }
+}
+
+/// Inserts a number into a row that is sorted, best first; the last falls out. Without a branch on values: each place keeps its
+/// own, or takes the newcomer, or that of the place before, `max(own, min(before, newcomer))`.
+#[inline(always)]
+fn insert<L: DepthF32>(best: &mut [f32], score: f32) {
+    let (p, mut end) = (best.as_mut_ptr(), best.len());
+    // SAFETY: this runs in the shell of `L`; a vector that ends at `end`, and the one a place before, are inside of the slice.
+    unsafe {
+        while end > L::LANES {
+            let at = p.add(end - L::LANES);
+            L::store(at, L::max(L::load(at), L::min(L::load(at.sub(1)), L::splat(score))));
+            end -= L::LANES;
+        }
+    }
+    let mut before = f32::INFINITY;
+    for place in best.iter_mut().take(end) {
+        let own = *place;
+        let less = if before < score { before } else { score };
+        *place = if own > less { own } else { less };
+        before = own;
+    }
+}
+
 /// Moves the scores above `value` to the front, in order; returns how many there are.
 #[inline(always)]
 pub(super) fn retain_above<L: DepthF32>(scores: &mut [f32], value: f32) -> usize {
@@ -88,6 +125,37 @@ pub(super) fn retain_above<L: DepthF32>(scores: &mut [f32], value: f32) -> usize
             kept += usize::from(score > value);
         }
         i += 1;
+    }
+    kept
+}
+
+/// As [`retain_above`], with the ids of the scores.
+///
+/// # Safety
+/// As [`DepthF32`]; there are as many ids as scores.
+#[inline(always)]
+pub(super) unsafe fn retain_pairs_above<L: DepthF32>(scores: &mut [f32], ids: &mut [u32], value: f32) -> usize {
+    let (n, p, q) = (scores.len(), scores.as_mut_ptr(), ids.as_mut_ptr());
+    let (mut kept, mut i) = (0, 0);
+    // SAFETY: `kept <= i`, and `i`, or a vector from it, is inside of both slices. Ids are moved as the bits of floats.
+    unsafe {
+        if L::COMPRESSES {
+            while i + L::LANES <= n {
+                let (v, w) = (L::load(p.add(i)), L::load(q.add(i).cast()));
+                let above = L::greater(v, L::splat(value));
+                L::store(p.add(kept), L::compress(v, above));
+                L::store(q.add(kept).cast(), L::compress(w, above));
+                kept += above.count_ones() as usize;
+                i += L::LANES;
+            }
+        }
+        while i < n {
+            let score = *p.add(i);
+            *p.add(kept) = score;
+            *q.add(kept) = *q.add(i);
+            kept += usize::from(score > value);
+            i += 1;
+        }
     }
     kept
 }

@@ -59,8 +59,17 @@ macro_rules! f32_shells {
                 unsafe { rows::append::<$depth>(scores, n, mask, cut, to) }
             }
             $(#[$attribute])*
+            pub(in crate::kernel) unsafe fn insert_above(best: &mut [f32], scores: &[f32], mask: u64) {
+                rows::insert_above::<$depth>(best, scores, mask)
+            }
+            $(#[$attribute])*
             pub(in crate::kernel) unsafe fn retain_above(scores: &mut [f32], value: f32) -> usize {
                 rows::retain_above::<$depth>(scores, value)
+            }
+            $(#[$attribute])*
+            pub(in crate::kernel) unsafe fn retain_pairs_above(scores: &mut [f32], ids: &mut [u32], value: f32) -> usize {
+                // SAFETY: the shell's contract is the algorithm's.
+                unsafe { rows::retain_pairs_above::<$depth>(scores, ids, value) }
             }
             $(#[$attribute])*
             pub(in crate::kernel) unsafe fn sort_by_rank(scores: &mut [f32], work: &mut [f32]) {

@@ -18,6 +18,9 @@ use crate::simd::{DepthF32, TileLanes, Transpose, prefetch};
 /// A constant, so that all rows of the group are reached from one register.
 pub(super) const A_STRIDE: usize = DEPTH_BLOCK + 16;
 
+/// Gallery rows of the largest tile on any instruction set.
+pub(super) const GROUP_MAX: usize = 16;
+
 /// Words of depth that one run of the tile takes at most.
 pub(super) const DEPTH_BLOCK: usize = 512;
 
@@ -54,8 +57,9 @@ pub(super) struct ScoreJob {
     /// Scales of the bank rows (codes only), panel after panel, and of the gallery rows.
     pub scales: *const f32,
     pub row_scales: *const f32,
-    /// What a score of the row has to exceed; NaN: every score is wanted.
+    /// What a score has to exceed, for each row, where NaN says that every score is wanted, or for each column.
     pub limits: *const f32,
+    pub by_column: bool,
     /// Bit `i` of row `r`, panel `p`, at `masks + r * panel_count + p`: column `i` of the panel is wanted.
     pub masks: *mut u64,
 }
@@ -79,7 +83,7 @@ pub(super) unsafe fn group<L: TileLanes, const MR: usize, const NV: usize>(job: 
                 c: job.c.add(row * job.c_stride),
                 score: ScoreJob {
                     row_scales: job.score.row_scales.wrapping_add(row),
-                    limits: job.score.limits.wrapping_add(row),
+                    limits: job.score.limits.wrapping_add(if job.score.by_column { 0 } else { row }),
                     masks: job.score.masks.wrapping_add(row * job.panel_count),
                     ..job.score
                 },
@@ -103,22 +107,24 @@ pub(super) unsafe fn group<L: TileLanes, const MR: usize, const NV: usize>(job: 
 /// `MR` rows against all panels.
 #[inline(always)]
 unsafe fn strip<L: TileLanes, const MR: usize, const NV: usize>(job: TileJob) {
-    const LINE: usize = 64;
     let width = NV * L::LANES;
-    let fetched = job.next_bytes.div_ceil(LINE).div_ceil(job.panel_count.max(1)) * LINE;
+    // A prefetch a step: as many at once as there are lines would wait for each other.
+    let fetch = job.next_bytes.div_ceil((job.panel_count * job.steps).max(1));
     for p in 0..job.panel_count {
-        for line in (p * fetched..((p + 1) * fetched).min(job.next_bytes)).step_by(LINE) {
-            prefetch(job.next.wrapping_add(line));
-        }
+        let next = (job.next.wrapping_add(p * job.steps * fetch), fetch);
         // SAFETY: panel `p < panel_count`, and its columns of `init` and `c`, belong to the job.
         unsafe {
             let panel = job.panels.add(p * job.panel_stride);
-            let sums = tile::<L, MR, NV>(job.a, job.steps, panel, job.init.add(p * width), job.init_stride);
+            let sums = tile::<L, MR, NV>(job.a, job.steps, panel, job.init.add(p * width), job.init_stride, next);
             let c = job.c.add(p * width);
             if job.last {
-                let scales = job.score.scales.wrapping_add(p * width);
-                let masks = job.score.masks.add(p);
-                scores::<L, MR, NV>(&sums, scales, &job.score, c, job.c_stride, masks, job.panel_count);
+                let score = ScoreJob {
+                    scales: job.score.scales.wrapping_add(p * width),
+                    limits: job.score.limits.wrapping_add(if job.score.by_column { p * width } else { 0 }),
+                    masks: job.score.masks.add(p),
+                    ..job.score
+                };
+                scores::<L, MR, NV>(&sums, &score, c, job.c_stride, job.panel_count);
             } else {
                 for r in 0..MR {
                     for v in 0..NV {
@@ -137,15 +143,19 @@ unsafe fn tile<L: TileLanes, const MR: usize, const NV: usize>(
     panel: *const u32,
     init: *const u32,
     init_stride: usize,
+    next: (*const u8, usize),
 ) -> [[L::V; NV]; MR] {
     // SAFETY: `strip` passes memory for `MR` rows, `steps` steps and one panel; all offsets below stay inside of it.
     unsafe {
         let mut acc: [[L::V; NV]; MR] =
             core::array::from_fn(|r| core::array::from_fn(|v| L::load(init.add(r * init_stride + v * L::LANES))));
         let mut b = panel;
+        let mut fetch = next.0;
         for s in 0..steps {
             let bank: [L::V; NV] = core::array::from_fn(|v| L::load(b.add(v * L::LANES)));
             b = b.add(NV * L::LANES);
+            prefetch(fetch);
+            fetch = fetch.wrapping_add(next.1);
             let words = a.add(s);
             for r in 0..MR {
                 let row = L::splat(words.add(r * A_STRIDE));
@@ -158,45 +168,52 @@ unsafe fn tile<L: TileLanes, const MR: usize, const NV: usize>(
     }
 }
 
-/// Turns complete sums into scores; writes the masks of what is wanted, and the rows of scores that have any.
+/// Turns complete sums into scores, and writes them with the masks of what is wanted.
 #[inline(always)]
 unsafe fn scores<L: TileLanes, const MR: usize, const NV: usize>(
     sums: &[[L::V; NV]; MR],
-    scales: *const f32,
     job: &ScoreJob,
     c: *mut u32,
     c_stride: usize,
-    masks: *mut u64,
     masks_stride: usize,
 ) {
-    // SAFETY: `strip` passes memory for `MR` rows and one panel; all offsets below stay inside of it.
+    const { assert!(MR <= GROUP_MAX) };
+    // Written out for each row, so that the sums stay in registers: a loop of this size is not unrolled.
+    macro_rules! rows {
+        ($($r:literal)*) => {
+            $(if let Some(sums) = sums.get($r) {
+                // SAFETY: `strip` passes memory for `MR` rows and one panel.
+                unsafe {
+                    let mask = row_scores::<L, NV>(sums, job, $r, c.add($r * c_stride));
+                    *job.masks.add($r * masks_stride) = mask;
+                }
+            })*
+        };
+    }
+    rows!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+}
+
+/// The scores of one row; returns the mask of those above the limit.
+#[inline(always)]
+unsafe fn row_scores<L: TileLanes, const NV: usize>(sums: &[L::V; NV], job: &ScoreJob, row: usize, c: *mut u32) -> u64 {
+    // SAFETY: `scores` passes memory for the row, and the columns of one panel.
     unsafe {
-        for r in 0..MR {
-            let limit = *job.limits.add(r);
-            let limits = L::Scores::splat(limit);
-            let scores: [_; NV] = core::array::from_fn(|v| {
-                let floats = L::floats(sums[r][v]);
-                if L::SCALED {
-                    let scaled = L::Scores::mul(floats, L::Scores::load(scales.add(v * L::LANES)));
-                    L::Scores::mul(scaled, L::Scores::splat(*job.row_scales.add(r)))
-                } else {
-                    floats
-                }
-            });
-            let mut mask = 0;
-            for v in 0..NV {
-                mask |= u64::from(L::Scores::greater(scores[v], limits)) << (v * L::LANES);
+        let row_scale = *job.row_scales.add(row);
+        let limit = if job.by_column { 0.0 } else { *job.limits.add(row) };
+        let mut mask = 0;
+        for v in 0..NV {
+            let mut scores = L::floats(sums[v]);
+            if L::SCALED {
+                let scaled = L::Scores::mul(scores, L::Scores::load(job.scales.add(v * L::LANES)));
+                scores = L::Scores::mul(scaled, L::Scores::splat(row_scale));
             }
-            if limit.is_nan() {
-                mask = u64::MAX;
-            }
-            *masks.add(r * masks_stride) = mask;
-            if mask != 0 {
-                for v in 0..NV {
-                    L::Scores::store(c.add(r * c_stride + v * L::LANES).cast(), scores[v]);
-                }
-            }
+            let limits =
+                if job.by_column { L::Scores::load(job.limits.add(v * L::LANES)) } else { L::Scores::splat(limit) };
+            mask |= u64::from(L::Scores::greater(scores, limits)) << (v * L::LANES);
+            // Always, though few are wanted: a branch would be taken once in a while, and mispredicted each time.
+            L::Scores::store(c.add(v * L::LANES).cast(), scores);
         }
+        if limit.is_nan() { u64::MAX } else { mask }
     }
 }
 

@@ -58,6 +58,16 @@ impl DepthF32 for Avx2 {
         unsafe { _mm256_mul_ps(a, b) }
     }
     #[inline(always)]
+    unsafe fn max(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: AVX2 is the contract of the trait.
+        unsafe { _mm256_max_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn min(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: AVX2 is the contract of the trait.
+        unsafe { _mm256_min_ps(a, b) }
+    }
+    #[inline(always)]
     unsafe fn store(p: *mut f32, v: __m256) {
         // SAFETY: valid for 8 elements by contract; unaligned store.
         unsafe { _mm256_storeu_ps(p, v) }

@@ -39,6 +39,16 @@ impl DepthF32 for Avx512 {
         unsafe { _mm512_mul_ps(a, b) }
     }
     #[inline(always)]
+    unsafe fn max(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: AVX-512 is the contract of the trait.
+        unsafe { _mm512_max_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn min(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: AVX-512 is the contract of the trait.
+        unsafe { _mm512_min_ps(a, b) }
+    }
+    #[inline(always)]
     unsafe fn store(p: *mut f32, v: __m512) {
         // SAFETY: valid for 16 elements by contract; unaligned store.
         unsafe { _mm512_storeu_ps(p, v) }

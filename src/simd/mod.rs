@@ -43,6 +43,9 @@ pub(crate) trait DepthF32 {
     unsafe fn mul_add(acc: Self::V, a: Self::V, b: Self::V) -> Self::V;
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    /// The greater and the lesser of two numbers.
+    unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn store(p: *mut f32, v: Self::V);
     unsafe fn splat(x: f32) -> Self::V;
     /// Bit `i` says whether lane `i` of `a` is greater than that of `b`; false for NaN.

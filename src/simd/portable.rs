@@ -40,6 +40,14 @@ impl DepthF32 for Portable {
         a * b
     }
     #[inline(always)]
+    unsafe fn max(a: f32x4, b: f32x4) -> f32x4 {
+        a.fast_max(b)
+    }
+    #[inline(always)]
+    unsafe fn min(a: f32x4, b: f32x4) -> f32x4 {
+        a.fast_min(b)
+    }
+    #[inline(always)]
     unsafe fn store(p: *mut f32, v: f32x4) {
         // SAFETY: valid for 4 elements by contract; the array has an element's alignment.
         unsafe { *p.cast::<[f32; 4]>() = v.to_array() }

@@ -35,6 +35,14 @@ impl DepthF32 for Scalar {
         a * b
     }
     #[inline(always)]
+    unsafe fn max(a: f32, b: f32) -> f32 {
+        if a > b { a } else { b }
+    }
+    #[inline(always)]
+    unsafe fn min(a: f32, b: f32) -> f32 {
+        if a < b { a } else { b }
+    }
+    #[inline(always)]
     unsafe fn store(p: *mut f32, v: f32) {
         // SAFETY: valid for one element by contract.
         unsafe { *p = v }

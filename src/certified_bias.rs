@@ -84,7 +84,7 @@ fn checked_magnitudes(isa: Supported, gallery: &Encoded, rows: Span, bank: &Enco
 const CHUNK_MAX: usize = 256;
 
 /// Candidates of a list: what is wanted for speed, and the least.
-const fn wanted(k: usize) -> usize {
+fn wanted(k: usize) -> usize {
     k.saturating_mul(6).saturating_add(256)
 }
 const fn least(k: usize) -> usize {
@@ -176,7 +176,9 @@ impl Sink for Candidates<'_> {
         let capacity = self.cut.capacity;
         for at in bits(mask) {
             let row = first + at;
-            let (Some(&score), Some(len), Some(&cut)) = (scores.get(at), self.lens.get_mut(row), self.cuts.get(row)) else { return };
+            let (Some(&score), Some(len), Some(&cut)) = (scores.get(at), self.lens.get_mut(row), self.cuts.get(row)) else {
+                return;
+            };
             let place = row * capacity + *len as usize;
             if score > cut
                 && let (Some(slot), Some(id)) = (self.scores.get_mut(place), self.ids.get_mut(place))
@@ -366,7 +368,22 @@ fn collect_certified(
         let (scores, floats) = floats.split_at_mut_checked(cut.rows * cut.capacity).ok_or(TOO_SMALL)?;
         let (work, _) = floats.split_at_mut_checked(cut.capacity).ok_or(TOO_SMALL)?;
         let mut lists = Candidates {
-            isa, k, gallery, bank, chunk, worst, cut, lens, cuts, rescored, ids, scores, best, work_ids, work, copied: 0,
+            isa,
+            k,
+            gallery,
+            bank,
+            chunk,
+            worst,
+            cut,
+            lens,
+            cuts,
+            rescored,
+            ids,
+            scores,
+            best,
+            work_ids,
+            work,
+            copied: 0,
         };
         lists.begin(&target, first);
         let codes = gallery.codes.part(chunk);

@@ -121,8 +121,13 @@ pub(crate) fn collect<T: Element>(
         return kernel::tile_pass(isa, gallery, rows, bank, scratch, &mut Rows { isa, table, k }).ok_or(TOO_SMALL);
     }
     let bytes = if use_lists { spare } else { spare.max(4 * k + 3) };
-    let (spare, tiles) = scratch.split_at_mut_checked(bytes).ok_or(TOO_SMALL)?;
     if use_lists {
+        // Packing the bank anew for every chunk of rows costs most where there are few of them: then it is the chunk that is packed,
+        // and the bank that streams past it.
+        if let Some(most) = exchanged_rows::<T>(isa, gallery.dim(), k, rows.count, scratch.len()) {
+            return collect_exchanged(isa, gallery, rows, bank, scratch, k, target, most).ok_or(TOO_SMALL)?;
+        }
+        let (spare, tiles) = scratch.split_at_mut_checked(bytes).ok_or(TOO_SMALL)?;
         let mut lists = Lists::new(spare, k).ok_or(TOO_SMALL)?;
         for chunk in chunks(rows, Lists::rows_in(bytes, k)) {
             let first = chunk.first - rows.first;
@@ -137,6 +142,7 @@ pub(crate) fn collect<T: Element>(
             }
         }
     } else {
+        let (spare, tiles) = scratch.split_at_mut_checked(bytes).ok_or(TOO_SMALL)?;
         let best = kernel::f32_part(spare);
         let columns = NonZeroUsize::new(k).ok_or(TOO_SMALL)?;
         for chunk in chunks(rows, best.len() / columns) {
@@ -148,6 +154,79 @@ pub(crate) fn collect<T: Element>(
         }
     }
     Ok(())
+}
+
+/// Gallery rows of a chunk that is packed while the bank streams past it, or `None` where that is not worth it: a multiple of the
+/// panel width, the largest whose panels and lists fit, but not so large that the last chunk would be mostly empty.
+fn exchanged_rows<T: Element>(isa: Supported, dim: usize, k: usize, rows: usize, bytes: usize) -> Option<usize> {
+    const PANELS_MAX: usize = 64;
+    let panel = T::tile_shape(isa).width();
+    let width = panel.get();
+    let fits =
+        |&most: &usize| kernel::tile_bytes::<T>(isa, dim, most).saturating_add(Lists::bytes(most, k)).saturating_add(64) <= bytes;
+    let most = (2..PANELS_MAX).map(|panels| panels * width).take_while(fits).last().filter(|_| rows >= width)?;
+    let even = NonZeroUsize::new(rows.div_ceil(most)).map_or(rows, |chunks| rows.div_ceil(chunks.get()));
+    Some(even.div_ceil(width) * width)
+}
+
+/// [`collect`] with the sides exchanged, in lists.
+#[allow(clippy::too_many_arguments)] // those of `collect`, and how it is cut
+fn collect_exchanged<T: Element>(
+    isa: Supported,
+    gallery: &Matrix<T>,
+    rows: Span,
+    bank: &Matrix<T>,
+    scratch: &mut [u8],
+    k: usize,
+    mut target: Target,
+    most: usize,
+) -> Option<Result<()>> {
+    let (lists, tiles) = scratch.split_at_mut_checked(Lists::bytes(most, k) + 3)?;
+    let mut lists = Lists::new(lists, k)?;
+    for chunk in chunks(rows, most) {
+        let first = chunk.first - rows.first;
+        for i in 0..most {
+            lists.row(i)?.begin(if i < chunk.count { target.seed(first + i, k) } else { &[] });
+            if i >= chunk.count {
+                lists.close(i);
+            }
+        }
+        let mut sink = Exchanged { isa, lists: &mut lists, k };
+        kernel::tile_pass(isa, bank, Span::new(0, bank.rows()), &gallery.part(chunk), tiles, &mut sink)?;
+        for i in 0..chunk.count {
+            let mut list = lists.row(i)?;
+            let (best, work) = list.finish(isa, k);
+            if let Err(error) = target.take_unsorted(isa, first + i, best, work) {
+                return Some(Err(error));
+            }
+        }
+    }
+    Some(Ok(()))
+}
+
+/// Short lists, one for each column.
+struct Exchanged<'a, 'b> {
+    isa: Supported,
+    lists: &'a mut Lists<'b>,
+    k: usize,
+}
+
+impl Sink for Exchanged<'_, '_> {
+    fn limit(&mut self, _: usize) -> f32 {
+        f32::INFINITY
+    }
+
+    fn column_limits(&self) -> Option<&[f32]> {
+        Some(self.lists.cuts())
+    }
+
+    fn take(&mut self, _: usize, first: usize, scores: &[f32], mask: u64) {
+        for at in bits(mask) {
+            if let Some(&score) = scores.get(at) {
+                self.lists.push(self.isa, first + at, score, self.k);
+            }
+        }
+    }
 }
 
 /// Cuts rows into chunks of at most `most`.

@@ -31,6 +31,11 @@ pub(crate) struct Lists<'a> {
 }
 
 impl<'a> Lists<'a> {
+    /// Bytes for that many lists.
+    pub(crate) fn bytes(rows: usize, k: usize) -> usize {
+        capacity(k).saturating_add(2).saturating_mul(rows).saturating_add(2).saturating_mul(4)
+    }
+
     /// Lists that a scratch of that many bytes has room for.
     pub(crate) fn rows_in(bytes: usize, k: usize) -> usize {
         (bytes / 4).saturating_sub(2) / NonZeroUsize::MIN.saturating_add(capacity(k).saturating_add(1))
@@ -48,6 +53,36 @@ impl<'a> Lists<'a> {
     /// The cut of row `i`: infinite for a row that is not there.
     pub(crate) fn cut(&self, i: usize) -> f32 {
         self.cuts.get(i).copied().unwrap_or(f32::INFINITY)
+    }
+
+    /// The cuts of all rows.
+    pub(crate) fn cuts(&self) -> &[f32] {
+        self.cuts
+    }
+
+    /// Gives row `i` a cut that nothing is above.
+    pub(crate) fn close(&mut self, i: usize) {
+        if let Some(cut) = self.cuts.get_mut(i) {
+            *cut = f32::INFINITY;
+        }
+    }
+
+    /// Adds one score to row `i`.
+    #[inline]
+    pub(crate) fn push(&mut self, isa: Supported, i: usize, score: f32, k: usize) {
+        let (Some(&cut), Some(len)) = (self.cuts.get(i), self.lens.get_mut(i)) else { return };
+        if score > cut
+            && score < f32::INFINITY
+            && let Some(slot) = self.scores.get_mut(i.wrapping_mul(self.capacity.get()).wrapping_add(*len as usize))
+        {
+            *slot = score + 0.0; // one zero, as in `add`
+            *len += 1;
+            if *len as usize == self.capacity.get()
+                && let Some(mut list) = self.row(i)
+            {
+                list.compact(isa, k, true);
+            }
+        }
     }
 
     /// The list of row `i`.

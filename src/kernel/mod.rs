@@ -182,10 +182,10 @@ impl Group<'_> {
                     limits: match last.limits {
                         Limits::Rows(limits) | Limits::Columns(limits) => limits.as_ptr(),
                     },
-                    by_column: matches!(last.limits, Limits::Columns(_)),
+                    exchanged: matches!(last.limits, Limits::Columns(_)),
                     masks: last.masks.as_mut_ptr(),
                 },
-                None => ScoreJob { scales: null(), row_scales: null(), limits: null(), by_column: false, masks: null_mut() },
+                None => ScoreJob { scales: null(), row_scales: null(), limits: null(), exchanged: false, masks: null_mut() },
             },
             next: self.next.0,
             next_bytes: self.next.1,

@@ -36,8 +36,8 @@ const CHUNK_MAX: usize = 128;
 pub(crate) trait Sink {
     /// What a score of the gallery row (relative to the pass) has to exceed to be of interest; NaN: all are.
     fn limit(&mut self, row: usize) -> f32;
-    /// What a score with each bank row has to exceed, instead of the limits of gallery rows; as many as there are bank rows, up to
-    /// a multiple of the panel width.
+    /// Where the sides are exchanged, so that the "bank" is a chunk of the gallery: what a score with each of its rows has to exceed,
+    /// for as many rows as it has, up to a multiple of the panel width. Scales are then multiplied in the exchanged order.
     fn column_limits(&self) -> Option<&[f32]> {
         None
     }

@@ -57,9 +57,10 @@ pub(super) struct ScoreJob {
     /// Scales of the bank rows (codes only), panel after panel, and of the gallery rows.
     pub scales: *const f32,
     pub row_scales: *const f32,
-    /// What a score has to exceed, for each row, where NaN says that every score is wanted, or for each column.
+    /// What a score has to exceed, for each row (NaN: every score is wanted), or for each column where the sides are exchanged.
     pub limits: *const f32,
-    pub by_column: bool,
+    /// The panels hold gallery rows: limits are theirs, and their scales come second, as always.
+    pub exchanged: bool,
     /// Bit `i` of row `r`, panel `p`, at `masks + r * panel_count + p`: column `i` of the panel is wanted.
     pub masks: *mut u64,
 }
@@ -83,7 +84,7 @@ pub(super) unsafe fn group<L: TileLanes, const MR: usize, const NV: usize>(job: 
                 c: job.c.add(row * job.c_stride),
                 score: ScoreJob {
                     row_scales: job.score.row_scales.wrapping_add(row),
-                    limits: job.score.limits.wrapping_add(if job.score.by_column { 0 } else { row }),
+                    limits: job.score.limits.wrapping_add(if job.score.exchanged { 0 } else { row }),
                     masks: job.score.masks.wrapping_add(row * job.panel_count),
                     ..job.score
                 },
@@ -120,7 +121,7 @@ unsafe fn strip<L: TileLanes, const MR: usize, const NV: usize>(job: TileJob) {
             if job.last {
                 let score = ScoreJob {
                     scales: job.score.scales.wrapping_add(p * width),
-                    limits: job.score.limits.wrapping_add(if job.score.by_column { p * width } else { 0 }),
+                    limits: job.score.limits.wrapping_add(if job.score.exchanged { p * width } else { 0 }),
                     masks: job.score.masks.add(p),
                     ..job.score
                 };
@@ -199,16 +200,18 @@ unsafe fn row_scores<L: TileLanes, const NV: usize>(sums: &[L::V; NV], job: &Sco
     // SAFETY: `scores` passes memory for the row, and the columns of one panel.
     unsafe {
         let row_scale = *job.row_scales.add(row);
-        let limit = if job.by_column { 0.0 } else { *job.limits.add(row) };
+        let limit = if job.exchanged { 0.0 } else { *job.limits.add(row) };
         let mut mask = 0;
         for v in 0..NV {
             let mut scores = L::floats(sums[v]);
             if L::SCALED {
-                let scaled = L::Scores::mul(scores, L::Scores::load(job.scales.add(v * L::LANES)));
-                scores = L::Scores::mul(scaled, L::Scores::splat(row_scale));
+                let (mut first, mut second) = (L::Scores::load(job.scales.add(v * L::LANES)), L::Scores::splat(row_scale));
+                if job.exchanged {
+                    (first, second) = (second, first);
+                }
+                scores = L::Scores::mul(L::Scores::mul(scores, first), second);
             }
-            let limits =
-                if job.by_column { L::Scores::load(job.limits.add(v * L::LANES)) } else { L::Scores::splat(limit) };
+            let limits = if job.exchanged { L::Scores::load(job.limits.add(v * L::LANES)) } else { L::Scores::splat(limit) };
             mask |= u64::from(L::Scores::greater(scores, limits)) << (v * L::LANES);
             // Always, though few are wanted: a branch would be taken once in a while, and mispredicted each time.
             L::Scores::store(c.add(v * L::LANES).cast(), scores);
@@ -237,18 +240,25 @@ pub(super) struct ChainJob<'a> {
 pub(super) unsafe fn chains<L: Transpose<W, Element = f32>, const W: usize>(job: ChainJob, sums: &mut [f32]) {
     const { assert!(L::ELEMENTS == W) };
     let whole = job.dim / W * W;
-    for (ids, sums) in job.ids.chunks(W).zip(sums.chunks_mut(W)) {
+    for (at, (ids, sums)) in job.ids.chunks(W).zip(sums.chunks_mut(W)).enumerate() {
         let mut result = [0u32; W];
+        // Where there are fewer than `W`, the first stands in for the others.
+        let row = |i: usize| {
+            let id = job.ids.get(i).or(ids.first()).copied().unwrap_or(0);
+            job.rows.wrapping_add(id as usize * job.row_stride)
+        };
+        let starts: [_; W] = core::array::from_fn(|i| row(at * W + i));
+        // The rows are anywhere: those that follow are fetched a line at a time, in step with the reading of these.
+        let next: [_; W] = core::array::from_fn(|i| row((at + 1) * W + i));
         // SAFETY: `ids` are rows of the matrix, `W` elements are left from every `step < whole`, and `dim - whole` at the end.
         unsafe {
-            let start = |i: usize| ids.get(i).map(|&id| job.rows.add(id as usize * job.row_stride));
             let mut acc = L::zero_words();
             let mut step = 0;
             while step < whole {
-                let rows = core::array::from_fn(|i| match start(i) {
-                    Some(row) => L::load_row_words(row.add(step)),
-                    None => L::zero_words(),
-                });
+                for row in next {
+                    prefetch(row.wrapping_add(step).cast());
+                }
+                let rows = starts.map(|row| L::load_row_words(row.add(step)));
                 for (i, words) in L::transpose(rows).into_iter().enumerate() {
                     acc = L::mul_add(acc, L::splat(job.row.add(step + i).cast()), words);
                 }
@@ -262,10 +272,7 @@ pub(super) unsafe fn chains<L: Transpose<W, Element = f32>, const W: usize>(job:
                     part
                 };
                 let row = part(job.row);
-                let rows = core::array::from_fn(|i| match start(i) {
-                    Some(row) => L::load_row_words(part(row).as_ptr()),
-                    None => L::zero_words(),
-                });
+                let rows = starts.map(|start| L::load_row_words(part(start).as_ptr()));
                 for (words, x) in L::transpose(rows).into_iter().zip(&row).take(job.dim - whole) {
                     acc = L::mul_add(acc, L::splat(core::ptr::from_ref(x).cast()), words);
                 }

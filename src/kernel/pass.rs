@@ -42,7 +42,7 @@ pub(crate) trait Sink {
         None
     }
     /// Scores of the gallery row with the bank rows `first..`. Those without their bit in the mask are not above the limit, and
-    /// undefined. Bank rows ascend for each gallery row; limits may have risen since they were asked for.
+    /// undefined. Limits may have risen since they were asked for.
     fn take(&mut self, row: usize, first: usize, scores: &[f32], mask: u64);
 }
 
@@ -178,6 +178,9 @@ fn multiply<T: Element>(
     let panel_count = bank.count.div_ceil(shape.width.get());
     let group_sums = NonZeroUsize::new(plan.group * plan.block)?;
     let row_words = NonZeroUsize::new(A_STRIDE.min(plan.copied))?;
+    // Runs of equal length: a short one at the end would cost as much as it computes.
+    let runs = NonZeroUsize::new(depth.count.div_ceil(plan.run.max(1)))?;
+    let even = depth.count.div_ceil(runs.get());
     for (g, sums) in sums.chunks_mut(group_sums.get()).enumerate() {
         let first = g * plan.group;
         if first >= chunk.count {
@@ -186,7 +189,7 @@ fn multiply<T: Element>(
         let rows = plan.group.min(chunk.count - first);
         let mut run = 0;
         while run < depth.count {
-            let steps = plan.run.min(depth.count - run);
+            let steps = even.min(depth.count - run);
             let at = depth.first + run;
             for (i, words) in copied.chunks_mut(row_words.get()).take(rows).enumerate() {
                 let row = gallery.row(chunk.first + first + i)?.get(at * shape.codes.get()..)?;
@@ -237,7 +240,8 @@ fn multiply<T: Element>(
 fn give(shape: TileShape, row: usize, bank: Span, scores: &[f32], masks: &[u64], sink: &mut impl Sink) {
     let width = shape.width.get();
     let scores = scores.get(..bank.count).unwrap_or_default();
-    for (p, (scores, mask)) in scores.chunks(width).zip(masks).enumerate() {
+    // Backwards: in a bank in ascending order of similarity the first panel raises the limit past the others.
+    for (p, (scores, mask)) in scores.chunks(width).zip(masks).enumerate().rev() {
         if *mask != 0 {
             // Columns past the bank's end have no row.
             let mask = *mask & (u64::MAX >> (64 - scores.len().clamp(1, 64)));

@@ -7,6 +7,10 @@
 //!
 //! for each step:  b[v] = panel[step][v];   for each row r:  c[r][v] += splat(a[r][step]) * b[v]
 //! ```
+//! Where a register sums several gallery rows, or several words of a row at a time ([`TileLanes::ROWS`], [`TileLanes::DEPTH`]),
+//! `DEPTH` steps are one, with `DEPTH` words of a row side by side. Where a vector holds words of several gallery rows
+//! ([`TileLanes::SHARED`]), `a` holds panels of so many rows instead, each in the place of its rows.
+//!
 //! Each pair is one chain of fused multiply-adds in index order, whatever the tile's shape, so every shape gives the same bits.
 //! With the last step the sums become scores and are compared with the limit of their row before anything is stored: a panel's
 //! columns of a row are written when one of them is above it, and a bit mask says which.
@@ -27,10 +31,10 @@ pub(super) const DEPTH_BLOCK: usize = 512;
 /// One gallery group against all panels of a bank block.
 #[derive(Clone, Copy)]
 pub(super) struct TileJob {
-    /// `rows` copied gallery rows, `A_STRIDE` apart.
+    /// `rows` copied gallery rows, `A_STRIDE` apart, or panels of `SHARED` rows.
     pub a: *const u32,
     pub rows: usize,
-    /// Words of depth in this run.
+    /// Words of depth in this run: a multiple of `DEPTH`.
     pub steps: usize,
     /// First panel, already advanced to the first step of this run.
     pub panels: *const u32,
@@ -65,18 +69,20 @@ pub(super) struct ScoreJob {
     pub masks: *mut u64,
 }
 
-/// Runs a job with the largest tiles that fit its rows.
+/// Runs a job with the largest tiles that fit its rows; the largest has `MR` registers of rows.
 ///
 /// # Safety
-/// As [`TileLanes`]; all memory that the job names is valid: `a` for `rows` rows of `steps` words, each panel for `steps * NV *
-/// LANES` words, `init` and `c` for `rows` rows of `panel_count * NV * LANES` words. `init` and `c` may be the same. With `last`
-/// also what [`ScoreJob`] names, for as many rows and columns.
+/// As [`TileLanes`]; all memory that the job names is valid: `a` for `rows` rows (whole panels of `SHARED`) of `steps` words, each
+/// panel for `steps` words of its `NV * LANES / DEPTH` bank rows, `init` and `c` for `rows` rows of a word for each bank row of
+/// `panel_count` panels. `init` and `c` may be the same. With `last` also what [`ScoreJob`] names, for as many rows and columns.
 #[inline(always)]
 pub(super) unsafe fn group<L: TileLanes, const MR: usize, const NV: usize>(job: TileJob) {
+    const { assert!(L::SHARED == 1 || L::SHARED == 4) }; // what there are tiles for
+    const { assert!(L::ROWS == 1 || L::ROWS == 2 && L::SHARED == 4) };
     let mut row = 0;
     while row < job.rows {
         let left = job.rows - row;
-        // SAFETY: the tile has at most `left` rows, so all its rows are rows of the job.
+        // SAFETY: the tile has at most `left` rows, so all its rows are rows of the job; it starts with a panel where there are any.
         unsafe {
             let part = TileJob {
                 a: job.a.add(row * A_STRIDE),
@@ -91,33 +97,51 @@ pub(super) unsafe fn group<L: TileLanes, const MR: usize, const NV: usize>(job: 
                 next_bytes: if row == 0 { job.next_bytes } else { 0 },
                 ..job
             };
-            row += if left >= MR {
-                strip::<L, MR, NV>(part);
-                MR
-            } else if left >= 4 {
-                strip::<L, 4, NV>(part);
-                4
+            row += if left >= MR * L::ROWS {
+                strip::<L, MR, NV>(part, MR * L::ROWS);
+                MR * L::ROWS
+            } else if left >= 4 || L::SHARED > 1 {
+                let rows = if L::SHARED > 1 { left.min(4) } else { 4 };
+                if L::ROWS == 1 {
+                    strip::<L, 4, NV>(part, rows)
+                } else {
+                    strip::<L, 2, NV>(part, rows)
+                }
+                rows
             } else {
-                strip::<L, 1, NV>(part);
+                strip::<L, 1, NV>(part, 1);
                 1
             };
         }
     }
 }
 
-/// `MR` rows against all panels.
+/// `MR` registers of rows, of which `rows` rows exist, against all panels.
 #[inline(always)]
-unsafe fn strip<L: TileLanes, const MR: usize, const NV: usize>(job: TileJob) {
-    let width = NV * L::LANES;
+unsafe fn strip<L: TileLanes, const MR: usize, const NV: usize>(job: TileJob, rows: usize) {
+    let columns = L::LANES / L::DEPTH;
+    let width = NV * columns;
+    // Sums become scores in registers where a register holds those of one row, a lane for a pair.
+    let fused = L::ROWS == 1 && L::DEPTH == 1;
     // A prefetch a step: as many at once as there are lines would wait for each other.
-    let fetch = job.next_bytes.div_ceil((job.panel_count * job.steps).max(1));
+    let fetch = job.next_bytes.div_ceil((job.panel_count * job.steps / L::DEPTH).max(1));
     for p in 0..job.panel_count {
-        let next = (job.next.wrapping_add(p * job.steps * fetch), fetch);
+        let next = (job.next.wrapping_add(p * job.steps / L::DEPTH * fetch), fetch);
         // SAFETY: panel `p < panel_count`, and its columns of `init` and `c`, belong to the job.
         unsafe {
             let panel = job.panels.add(p * job.panel_stride);
-            let sums = tile::<L, MR, NV>(job.a, job.steps, panel, job.init.add(p * width), job.init_stride, next);
+            let sums = tile::<L, MR, NV>(job.a, rows, job.steps, panel, job.init.add(p * width), job.init_stride, next);
             let c = job.c.add(p * width);
+            if !(job.last && fused) {
+                for r in 0..MR {
+                    if r * L::ROWS < rows {
+                        for v in 0..NV {
+                            let to = c.add(r * L::ROWS * job.c_stride + v * columns);
+                            L::store_sums(to, second_row::<L>(r, rows, job.c_stride), sums[r][v]);
+                        }
+                    }
+                }
+            }
             if job.last {
                 let score = ScoreJob {
                     scales: job.score.scales.wrapping_add(p * width),
@@ -125,44 +149,58 @@ unsafe fn strip<L: TileLanes, const MR: usize, const NV: usize>(job: TileJob) {
                     masks: job.score.masks.add(p),
                     ..job.score
                 };
-                scores::<L, MR, NV>(&sums, &score, c, job.c_stride, job.panel_count);
-            } else {
-                for r in 0..MR {
-                    for v in 0..NV {
-                        L::store(c.add(r * job.c_stride + v * L::LANES), sums[r][v]);
-                    }
+                if fused {
+                    scores::<L, MR, NV>(&sums, &score, rows, c, job.c_stride, job.panel_count);
+                } else {
+                    stored_scores(&score, rows, width, c, job.c_stride, job.panel_count);
                 }
             }
         }
     }
 }
 
+/// From the first row of register `r` to its second: 0 where it has none.
 #[inline(always)]
+fn second_row<L: TileLanes>(r: usize, rows: usize, stride: usize) -> usize {
+    if r * L::ROWS + 1 < rows { stride } else { 0 }
+}
+
+/// Registers past the last row compute what is there and are not stored.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)] // registers of the inner loop, not state
 unsafe fn tile<L: TileLanes, const MR: usize, const NV: usize>(
     a: *const u32,
+    rows: usize,
     steps: usize,
     panel: *const u32,
     init: *const u32,
     init_stride: usize,
     next: (*const u8, usize),
 ) -> [[L::V; NV]; MR] {
-    // SAFETY: `strip` passes memory for `MR` rows, `steps` steps and one panel; all offsets below stay inside of it.
+    let columns = L::LANES / L::DEPTH;
+    // Registers of rows that a vector of the gallery side serves, and where that of register `r` is.
+    let served = if L::SHARED == 1 { 1 } else { L::LANES / L::DEPTH / L::ROWS };
+    let offset = |r: usize| {
+        let row = r * L::ROWS;
+        row / L::SHARED * L::SHARED * A_STRIDE + row % L::SHARED / (served * L::ROWS) * L::LANES
+    };
+    // SAFETY: `strip` passes memory for `rows` rows, `steps` steps and one panel; all offsets below stay inside of it: initial
+    // sums are those of rows that exist, and a panel of the gallery side is whole.
     unsafe {
-        let mut acc: [[L::V; NV]; MR] =
-            core::array::from_fn(|r| core::array::from_fn(|v| L::load(init.add(r * init_stride + v * L::LANES))));
+        let mut acc: [[L::V; NV]; MR] = core::array::from_fn(|r| {
+            let init = init.add((r * L::ROWS).min(rows - 1) * init_stride);
+            core::array::from_fn(|v| L::load_sums(init.add(v * columns), second_row::<L>(r, rows, init_stride)))
+        });
         let mut b = panel;
         let mut fetch = next.0;
-        for s in 0..steps {
+        for s in 0..steps / L::DEPTH {
             let bank: [L::V; NV] = core::array::from_fn(|v| L::load(b.add(v * L::LANES)));
             b = b.add(NV * L::LANES);
             prefetch(fetch);
             fetch = fetch.wrapping_add(next.1);
-            let words = a.add(s);
-            for r in 0..MR {
-                let row = L::splat(words.add(r * A_STRIDE));
-                for v in 0..NV {
-                    acc[r][v] = L::mul_add(acc[r][v], row, bank[v]);
-                }
+            let words = a.add(s * L::DEPTH * L::SHARED);
+            for (i, sums) in acc.chunks_exact_mut(served).enumerate() {
+                L::step(sums, L::load_gallery(words.add(offset(i * served))), &bank);
             }
         }
         acc
@@ -174,6 +212,7 @@ unsafe fn tile<L: TileLanes, const MR: usize, const NV: usize>(
 unsafe fn scores<L: TileLanes, const MR: usize, const NV: usize>(
     sums: &[[L::V; NV]; MR],
     job: &ScoreJob,
+    rows: usize,
     c: *mut u32,
     c_stride: usize,
     masks_stride: usize,
@@ -182,8 +221,8 @@ unsafe fn scores<L: TileLanes, const MR: usize, const NV: usize>(
     // Written out for each row, so that the sums stay in registers: a loop of this size is not unrolled.
     macro_rules! rows {
         ($($r:literal)*) => {
-            $(if let Some(sums) = sums.get($r) {
-                // SAFETY: `strip` passes memory for `MR` rows and one panel.
+            $(if let (Some(sums), true) = (sums.get($r), $r < rows) {
+                // SAFETY: `strip` passes memory for `rows` rows and one panel.
                 unsafe {
                     let mask = row_scores::<L, NV>(sums, job, $r, c.add($r * c_stride));
                     *job.masks.add($r * masks_stride) = mask;
@@ -192,6 +231,29 @@ unsafe fn scores<L: TileLanes, const MR: usize, const NV: usize>(
         };
     }
     rows!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+}
+
+/// The same for sums that are stored.
+#[inline(always)]
+unsafe fn stored_scores(job: &ScoreJob, rows: usize, width: usize, c: *mut u32, c_stride: usize, masks_stride: usize) {
+    // SAFETY: `strip` passes memory for `rows` rows, and the `width` columns of one panel.
+    unsafe {
+        for r in 0..rows {
+            let mut mask = 0;
+            for column in 0..width {
+                let at = c.add(r * c_stride + column);
+                let (mut first, mut second) = (*job.scales.add(column), *job.row_scales.add(r));
+                if job.exchanged {
+                    (first, second) = (second, first);
+                }
+                let score = (*at as i32 as f32 * first) * second;
+                let limit = *job.limits.add(if job.exchanged { column } else { r });
+                mask |= u64::from(score > limit || limit.is_nan()) << column;
+                *at = score.to_bits();
+            }
+            *job.masks.add(r * masks_stride) = mask;
+        }
+    }
 }
 
 /// The scores of one row; returns the mask of those above the limit.

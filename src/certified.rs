@@ -18,13 +18,11 @@
 //! pass would be cheaper (many near-ties), the gallery row (or query) is given to the f32 pass: never wrong, never unbounded.
 #![forbid(unsafe_code)]
 
-use crate::collect::{LIST_TILE_BYTES, Target, add_to_row, chunks, collect};
+use crate::collect::chunks;
 use crate::cpu::{self, Supported};
-use crate::dot::{ensure_finite, row_span};
 use crate::encode::{Bound, UNIT};
 use crate::kernel::{self, Dtype, STRIP, Span, TILE_BYTES};
 use crate::matrix::Matrix;
-use crate::neighbors::Neighbors;
 use crate::search::{Strip, check_search, search, search_strips};
 use crate::shortlist::reached_by;
 use crate::status::{Error, Result, Status, ensure};
@@ -36,8 +34,8 @@ use core::ops::Range;
 /// since make wrong results, as any stale index does.
 #[derive(Clone, Copy, Debug)]
 pub struct Encoded<'a> {
-    rows: Matrix<'a, f32>,
-    codes: Matrix<'a, i8>,
+    pub(crate) rows: Matrix<'a, f32>,
+    pub(crate) codes: Matrix<'a, i8>,
     bounds: &'a [Bound],
 }
 
@@ -58,7 +56,7 @@ impl<'a> Encoded<'a> {
         &self.rows
     }
 
-    fn bound(&self, i: usize) -> Bound {
+    pub(crate) fn bound(&self, i: usize) -> Bound {
         self.bounds.get(i).copied().unwrap_or(UNKNOWN)
     }
 
@@ -71,7 +69,7 @@ impl<'a> Encoded<'a> {
     }
 
     /// The largest of each bound in a span of rows.
-    fn worst(&self, span: Span) -> Bound {
+    pub(crate) fn worst(&self, span: Span) -> Bound {
         let bounds = self.bounds.get(span.first..).and_then(|b| b.get(..span.count)).unwrap_or(&[UNKNOWN]);
         bounds.iter().fold(Bound::default(), |w, b| Bound {
             residual: worse(w.residual, b.residual),
@@ -101,7 +99,7 @@ pub struct Certificate {
 }
 
 /// The error bound E of the module's documentation, rounded up; not finite where no bound holds.
-fn error_bound(dim: usize, q: &Bound, r: &Bound) -> f64 {
+pub(crate) fn error_bound(dim: usize, q: &Bound, r: &Bound) -> f64 {
     let [qe, qn, ql] = [q.residual, q.norm, q.length].map(f64::from);
     let [re, rn, rl, offset] = [r.residual, r.norm, r.length, r.offset.abs()].map(f64::from);
     let bound = qe * rn + (qn + qe) * re + (dim as f64 + 64.0) * UNIT * ql * rl + 4.0 * UNIT * offset;
@@ -111,7 +109,7 @@ fn error_bound(dim: usize, q: &Bound, r: &Bound) -> f64 {
 }
 
 /// A value not above `x`, as f32.
-fn lower(x: f64) -> f32 {
+pub(crate) fn lower(x: f64) -> f32 {
     (x as f32).next_down()
 }
 
@@ -297,7 +295,7 @@ impl Candidates<'_> {
     }
 }
 
-const TOO_SMALL: Error = Error { status: Status::Capacity, argument: "scratch" };
+pub(crate) const TOO_SMALL: Error = Error { status: Status::Capacity, argument: "scratch" };
 
 /// Least scratch of the certified calls: one list, and what a row needs that is given up.
 pub(crate) fn scratch_min(k: usize) -> usize {
@@ -311,150 +309,8 @@ pub fn certified_scratch(k: usize, dim: usize) -> usize {
     scratch_min(k).saturating_add(TILE_BYTES).max(1 << 20)
 }
 
-/// [`bias`](crate::bias()) of f32 rows, bit for bit, by their codes.
-///
-/// O(rows * bank * dim) of int8 work and, on real embeddings, about 2 k pairs a gallery row of f32 work; see [`Certificate`].
-/// `scratch`: [`certified_scratch`].
-///
-/// # Errors
-/// As [`bias`](crate::bias()).
-pub fn bias_certified(
-    gallery: &Encoded,
-    bank: &Encoded,
-    k: usize,
-    alpha: f32,
-    rows: Range<usize>,
-    scratch: &mut [u8],
-    out: &mut [f32],
-) -> Result<Certificate> {
-    ensure(gallery.rows.dim() == bank.rows.dim(), Status::Dim, "bank")?;
-    ensure(k > 0 && k <= bank.rows.rows(), Status::K, "k")?;
-    let span = row_span(&rows, gallery.rows.rows())?;
-    ensure(scratch.len() >= scratch_min(k), TOO_SMALL.status, TOO_SMALL.argument)?;
-    ensure(out.len() >= span.count, Status::Capacity, "out")?;
-    let isa = cpu::active();
-    let safe = checked_magnitudes(isa, gallery, span, bank)?;
-    ensure(alpha.is_finite(), Status::Value, "alpha")?;
-    if safe * f64::from(alpha).abs().max(1.0) >= f64::from(f32::MAX) {
-        // Sums may overflow: the f32 call knows what to do about that.
-        crate::bias(&gallery.rows, &bank.rows, k, alpha, rows, scratch, out)?;
-        return Ok(Certificate { rescored: 0, exhausted: span.count as u64 });
-    }
-    let out = out.get_mut(..span.count).unwrap_or_default();
-    collect_certified(isa, gallery, span, bank, scratch, k, Target::Bias { out, alpha })
-}
-
-impl Neighbors<'_> {
-    /// [`update`](Self::update) with f32 rows, bit for bit, by their codes. `scratch`: [`certified_scratch`].
-    ///
-    /// # Errors
-    /// As [`update`](Self::update).
-    pub fn update_certified(
-        &mut self,
-        gallery: &Encoded,
-        bank: &Encoded,
-        rows: Range<usize>,
-        scratch: &mut [u8],
-    ) -> Result<Certificate> {
-        ensure(gallery.rows.dim() == bank.rows.dim(), Status::Dim, "bank")?;
-        let span = row_span(&rows, gallery.rows.rows())?;
-        ensure(span.count == self.rows(), Status::Range, "rows")?;
-        ensure(scratch.len() >= scratch_min(self.k()), TOO_SMALL.status, TOO_SMALL.argument)?;
-        let isa = cpu::active();
-        checked_magnitudes(isa, gallery, span, bank)?;
-        let k = self.k();
-        collect_certified(isa, gallery, span, bank, scratch, k, Target::Table(self.as_mut_slice()))
-    }
-}
-
-/// The finite checks of the bias side; a bound of every |score|.
-fn checked_magnitudes(isa: Supported, gallery: &Encoded, rows: Span, bank: &Encoded) -> Result<f64> {
-    let gallery_max = ensure_finite(isa, &gallery.rows, rows, "gallery")?;
-    let bank_max = ensure_finite(isa, &bank.rows, Span::new(0, bank.rows.rows()), "bank")?;
-    Ok(<f32 as Dtype>::score_bound(gallery.rows.dim(), gallery_max, bank_max).into())
-}
-
-fn collect_certified(
-    isa: Supported,
-    gallery: &Encoded,
-    rows: Span,
-    bank: &Encoded,
-    scratch: &mut [u8],
-    k: usize,
-    mut target: Target,
-) -> Result<Certificate> {
-    let dim = gallery.rows.dim();
-    let worst = bank.worst(Span::new(0, bank.rows.rows()));
-    let error = |row: &Bound| error_bound(dim, &worst, row);
-    let tiles = kernel::tile_bytes::<i8>(isa, dim, bank.rows.rows()).min(LIST_TILE_BYTES);
-    let list_bytes = scratch.len().saturating_sub(tiles).max(scratch.len() / 2).max(list_words(k) * 4 + 8);
-    let list_bytes = list_bytes.min(scratch.len() - kernel::SCRATCH_MIN - 4 * k);
-    let mut done = Certificate::default();
-    for chunk in chunks(rows, Lists::rows_in(list_bytes, k)) {
-        let first = chunk.first - rows.first;
-        let (list_bytes, tiles) = scratch.split_at_mut_checked(list_bytes).ok_or(TOO_SMALL)?;
-        let mut lists = Lists::new(list_bytes, k).ok_or(TOO_SMALL)?;
-        for i in 0..chunk.count {
-            let (mut list, best) = lists.row(i).ok_or(TOO_SMALL)?;
-            let seed = target.seed(first + i, k);
-            best.fill(f32::NEG_INFINITY);
-            best.iter_mut().zip(seed).for_each(|(best, x)| *best = *x);
-            // What the table holds already is beaten by a greater score only; the lists know scores without the offset.
-            let bound = gallery.bound(chunk.first + i);
-            let held = best.last().copied().unwrap_or(f32::NEG_INFINITY);
-            list.begin(f64::from(held) - f64::from(bound.offset) - error(&bound), error(&bound));
-        }
-        // Every candidate of row `i`, added or (without scores) resolved.
-        let mut judge = |lists: &mut Lists, i: usize, news: Option<(usize, &[f32])>| {
-            let (Some((mut list, best)), Some(row)) = (lists.row(i), gallery.rows.row(chunk.first + i)) else { return };
-            let bound = gallery.bound(chunk.first + i);
-            let exact = |ids: &[u32], scores: &mut [f32]| {
-                kernel::chains(isa, row, &bank.rows, ids, scores);
-                add_to_row(isa, best, 0, k, scores);
-                best.last().copied().unwrap_or(f32::NEG_INFINITY)
-            };
-            let (error, offset) = (error(&bound), f64::from(bound.offset));
-            let mut judge = Judge { k, error, offset, most_rescored: bank.rows.rows() / DEARER, exact };
-            match news {
-                Some((bank_first, scores)) => list.add(isa, scores, bank_first, u64::MAX, &mut judge),
-                None if *list.len != GIVEN_UP => {
-                    list.compact(isa, k, judge.error);
-                    list.resolve(isa, &mut judge);
-                    *list.len = 0; // resolved in full, however many there were
-                    done.rescored += u64::from(*list.rescored);
-                }
-                None => {}
-            }
-        };
-        kernel::tile_pass(isa, &gallery.codes, chunk, &bank.codes, tiles, |row, bank_first, scores| {
-            judge(&mut lists, row, Some((bank_first, scores)));
-        })
-        .ok_or(TOO_SMALL)?;
-        for i in 0..chunk.count {
-            judge(&mut lists, i, None);
-            let (list, best) = lists.row(i).ok_or(TOO_SMALL)?;
-            if *list.len != GIVEN_UP {
-                target.take(first + i, best)?;
-            }
-        }
-        // Rows whose list was given up, in runs of neighbours.
-        let mut i = 0;
-        while i < chunk.count {
-            let given_up = |i: usize| i < chunk.count && lists.lens.get(i) == Some(&GIVEN_UP);
-            let run = (i..).take_while(|&i| given_up(i)).count();
-            if run > 0 {
-                let span = Span::new(chunk.first + i, run);
-                collect(isa, &gallery.rows, span, &bank.rows, tiles, k, target.part(first + i, run, k))?;
-                done.exhausted += run as u64;
-            }
-            i += run.max(1);
-        }
-    }
-    Ok(done)
-}
-
 /// Times dearer a pair computed alone is than one of the f32 pass.
-const DEARER: usize = 8;
+pub(crate) const DEARER: usize = 8;
 
 /// Queries whose lists are filled in one pass over the codes.
 const QUERY_BLOCK: usize = 16;

@@ -7,10 +7,10 @@
 #![forbid(unsafe_code)]
 
 use crate::cpu::{MICROCONTROLLER, Supported};
-use crate::kernel::{self, STRIP, Span};
+use crate::kernel::{self, STRIP, Sink, Span};
 use crate::matrix::{Element, Matrix};
-use crate::neighbors::row_bias;
-use crate::shortlist::Lists;
+use crate::neighbors::{mean_bias, row_bias};
+use crate::shortlist::{Lists, sort_descending};
 use crate::status::{Error, Result, Status};
 use crate::topk::{bits, insert, merge_batch, sort_batch};
 use core::num::NonZeroUsize;
@@ -63,10 +63,23 @@ impl Target<'_> {
         }
     }
 
-    /// Takes the k best of row `i`, sorted and padded.
-    pub(crate) fn take(&mut self, i: usize, best: &[f32]) -> Result<()> {
+    /// Takes the k best of row `i`, padded, in any order; `work` is memory for as many.
+    pub(crate) fn take_unsorted(&mut self, isa: Supported, i: usize, best: &mut [f32], work: &mut [f32]) -> Result<()> {
+        // The sum of a bias is taken best first, which mostly makes no difference.
+        let sum = if matches!(self, Target::Table(_)) { None } else { kernel::sum_if_exact(isa, best) };
+        if sum.is_none() {
+            sort_descending(isa, best, work);
+        }
+        self.take(i, best, sum)
+    }
+
+    /// Takes the k best of row `i`, sorted and padded, or (but not into a table) in any order with their sum.
+    pub(crate) fn take(&mut self, i: usize, best: &[f32], sum: Option<f64>) -> Result<()> {
         let k = best.len();
-        let bias_of = |alpha| row_bias(best, k, alpha).ok_or(Error { status: Status::K, argument: "k" });
+        let bias_of = |alpha| match sum {
+            Some(sum) => Ok(mean_bias(sum, k, alpha)),
+            None => row_bias(best, k, alpha).ok_or(Error { status: Status::K, argument: "k" }),
+        };
         match self {
             Target::Table(table) => {
                 if let Some(row) = table.get_mut(i.wrapping_mul(k)..).and_then(|t| t.get_mut(..k)) {
@@ -105,43 +118,115 @@ pub(crate) fn collect<T: Element>(
     let use_lists = lists >= rows.count.clamp(1, 8);
     let spare = if use_lists { list_bytes } else { spare(tiles) };
     if !use_lists && let Target::Table(table) = &mut target {
-        return kernel::tile_pass(isa, gallery, rows, bank, scratch, |row, _, scores| {
-            add_to_row(isa, table, row, k, scores);
-        })
-        .ok_or(TOO_SMALL);
+        return kernel::tile_pass(isa, gallery, rows, bank, scratch, &mut Rows { isa, table, k }).ok_or(TOO_SMALL);
     }
     let bytes = if use_lists { spare } else { spare.max(4 * k + 3) };
-    let (spare, tiles) = scratch.split_at_mut_checked(bytes).ok_or(TOO_SMALL)?;
     if use_lists {
+        // Packing the bank anew for every chunk of rows costs most where there are few of them: then it is the chunk that is packed,
+        // and the bank that streams past it.
+        if let Some(most) = exchanged_rows::<T>(isa, gallery.dim(), k, rows.count, scratch.len()) {
+            return collect_exchanged(isa, gallery, rows, bank, scratch, k, target, most).ok_or(TOO_SMALL)?;
+        }
+        let (spare, tiles) = scratch.split_at_mut_checked(bytes).ok_or(TOO_SMALL)?;
         let mut lists = Lists::new(spare, k).ok_or(TOO_SMALL)?;
         for chunk in chunks(rows, Lists::rows_in(bytes, k)) {
             let first = chunk.first - rows.first;
             for i in 0..chunk.count {
                 lists.row(i).ok_or(TOO_SMALL)?.begin(target.seed(first + i, k));
             }
-            kernel::tile_pass(isa, gallery, chunk, bank, tiles, |row, _, scores| {
-                if let Some(mut list) = lists.row(row) {
-                    list.add(isa, scores, k);
-                }
-            })
-            .ok_or(TOO_SMALL)?;
+            kernel::tile_pass(isa, gallery, chunk, bank, tiles, &mut Listed { isa, lists: &mut lists, k }).ok_or(TOO_SMALL)?;
             for i in 0..chunk.count {
-                target.take(first + i, lists.row(i).ok_or(TOO_SMALL)?.finish(isa, k))?;
+                let mut list = lists.row(i).ok_or(TOO_SMALL)?;
+                let (best, work) = list.finish(isa, k);
+                target.take_unsorted(isa, first + i, best, work)?;
             }
         }
     } else {
+        let (spare, tiles) = scratch.split_at_mut_checked(bytes).ok_or(TOO_SMALL)?;
         let best = kernel::f32_part(spare);
         let columns = NonZeroUsize::new(k).ok_or(TOO_SMALL)?;
         for chunk in chunks(rows, best.len() / columns) {
             best.fill(f32::NEG_INFINITY);
-            kernel::tile_pass(isa, gallery, chunk, bank, tiles, |row, _, scores| add_to_row(isa, best, row, k, scores))
-                .ok_or(TOO_SMALL)?;
+            kernel::tile_pass(isa, gallery, chunk, bank, tiles, &mut Rows { isa, table: best, k }).ok_or(TOO_SMALL)?;
             for (i, best) in best.chunks_exact(columns.get()).take(chunk.count).enumerate() {
-                target.take(chunk.first - rows.first + i, best)?;
+                target.take(chunk.first - rows.first + i, best, None)?;
             }
         }
     }
     Ok(())
+}
+
+/// Gallery rows of a chunk that is packed while the bank streams past it, or `None` where that is not worth it: a multiple of the
+/// panel width, the largest whose panels and lists fit, but not so large that the last chunk would be mostly empty.
+fn exchanged_rows<T: Element>(isa: Supported, dim: usize, k: usize, rows: usize, bytes: usize) -> Option<usize> {
+    const PANELS_MAX: usize = 64;
+    let panel = T::tile_shape(isa).width();
+    let width = panel.get();
+    let fits =
+        |&most: &usize| kernel::tile_bytes::<T>(isa, dim, most).saturating_add(Lists::bytes(most, k)).saturating_add(64) <= bytes;
+    let most = (2..PANELS_MAX).map(|panels| panels * width).take_while(fits).last().filter(|_| rows >= width)?;
+    let even = NonZeroUsize::new(rows.div_ceil(most)).map_or(rows, |chunks| rows.div_ceil(chunks.get()));
+    Some(even.div_ceil(width) * width)
+}
+
+/// [`collect`] with the sides exchanged, in lists.
+#[allow(clippy::too_many_arguments)] // those of `collect`, and how it is cut
+fn collect_exchanged<T: Element>(
+    isa: Supported,
+    gallery: &Matrix<T>,
+    rows: Span,
+    bank: &Matrix<T>,
+    scratch: &mut [u8],
+    k: usize,
+    mut target: Target,
+    most: usize,
+) -> Option<Result<()>> {
+    let (lists, tiles) = scratch.split_at_mut_checked(Lists::bytes(most, k) + 3)?;
+    let mut lists = Lists::new(lists, k)?;
+    for chunk in chunks(rows, most) {
+        let first = chunk.first - rows.first;
+        for i in 0..most {
+            lists.row(i)?.begin(if i < chunk.count { target.seed(first + i, k) } else { &[] });
+            if i >= chunk.count {
+                lists.close(i);
+            }
+        }
+        let mut sink = Exchanged { isa, lists: &mut lists, k };
+        kernel::tile_pass(isa, bank, Span::new(0, bank.rows()), &gallery.part(chunk), tiles, &mut sink)?;
+        for i in 0..chunk.count {
+            let mut list = lists.row(i)?;
+            let (best, work) = list.finish(isa, k);
+            if let Err(error) = target.take_unsorted(isa, first + i, best, work) {
+                return Some(Err(error));
+            }
+        }
+    }
+    Some(Ok(()))
+}
+
+/// Short lists, one for each column.
+struct Exchanged<'a, 'b> {
+    isa: Supported,
+    lists: &'a mut Lists<'b>,
+    k: usize,
+}
+
+impl Sink for Exchanged<'_, '_> {
+    fn limit(&mut self, _: usize) -> f32 {
+        f32::INFINITY
+    }
+
+    fn column_limits(&self) -> Option<&[f32]> {
+        Some(self.lists.cuts())
+    }
+
+    fn take(&mut self, _: usize, first: usize, scores: &[f32], mask: u64) {
+        for at in bits(mask) {
+            if let Some(&score) = scores.get(at) {
+                self.lists.push(self.isa, first + at, score, self.k);
+            }
+        }
+    }
 }
 
 /// Cuts rows into chunks of at most `most`.
@@ -155,22 +240,59 @@ pub(crate) fn chunks(rows: Span, most: usize) -> impl Iterator<Item = Span> {
     })
 }
 
-/// Adds scores to one row of a table. The threshold test is one comparison per vector of scores; only what passes is looked at.
-pub(crate) fn add_to_row(isa: Supported, table: &mut [f32], row: usize, k: usize, scores: &[f32]) {
-    let Some(best) = table.get_mut(row.wrapping_mul(k)..).and_then(|t| t.get_mut(..k)) else { return };
-    for strip in scores.chunks(STRIP) {
-        let Some(&threshold) = best.last() else { return };
-        let mask = kernel::above(isa, strip, threshold);
-        if mask == 0 {
-            continue;
+/// Short lists.
+struct Listed<'a, 'b> {
+    isa: Supported,
+    lists: &'a mut Lists<'b>,
+    k: usize,
+}
+
+impl Sink for Listed<'_, '_> {
+    fn limit(&mut self, row: usize) -> f32 {
+        self.lists.cut(row)
+    }
+
+    fn take(&mut self, row: usize, _: usize, scores: &[f32], mask: u64) {
+        if let Some(mut list) = self.lists.row(row) {
+            list.add(self.isa, scores, mask, self.k);
         }
-        // One zero: -0 becomes +0, so that equal similarities have equal bits whatever the order they came in.
-        let newcomers = bits(mask).filter_map(|at| strip.get(at).map(|score| score + 0.0)).filter(|&score| score < f32::INFINITY);
-        if k <= MERGE_MIN {
-            newcomers.for_each(|score| insert(best, score));
-        } else {
-            merge_strip(best, newcomers);
+    }
+}
+
+/// The rows of a table, newcomers inserted one by one.
+struct Rows<'a> {
+    isa: Supported,
+    table: &'a mut [f32],
+    k: usize,
+}
+
+impl Sink for Rows<'_> {
+    fn limit(&mut self, row: usize) -> f32 {
+        // A row that is not there wants nothing.
+        self.table.get(row.wrapping_mul(self.k)..).and_then(|t| t.get(self.k - 1)).copied().unwrap_or(f32::INFINITY)
+    }
+
+    fn take(&mut self, row: usize, _: usize, scores: &[f32], mask: u64) {
+        if let Some(best) = self.table.get_mut(row.wrapping_mul(self.k)..).and_then(|t| t.get_mut(..self.k)) {
+            // The limit was that of before the block: at first everything is above it.
+            add(self.isa, best, scores, mask);
         }
+    }
+}
+
+/// Adds the scores whose bit is set to a sorted row; NaN and infinities are left out. At most [`STRIP`] scores.
+pub(crate) fn add(isa: Supported, best: &mut [f32], scores: &[f32], mask: u64) {
+    if best.len() <= INSERT_MAX {
+        return kernel::insert_above(isa, best, scores, mask);
+    }
+    let Some(&last) = best.last() else { return };
+    let mask = mask & kernel::above(isa, scores, last);
+    // One zero: -0 becomes +0, so that equal similarities have equal bits whatever the order they came in.
+    let newcomers = bits(mask).filter_map(|at| scores.get(at).map(|score| score + 0.0)).filter(|&score| score < f32::INFINITY);
+    if best.len() <= MERGE_MIN {
+        newcomers.for_each(|score| insert(best, score));
+    } else {
+        merge_strip(best, newcomers);
     }
 }
 

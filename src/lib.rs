@@ -51,6 +51,7 @@ extern crate std;
 pub mod abi;
 mod bias;
 mod certified;
+mod certified_bias;
 mod collect;
 mod cpu;
 mod dot;
@@ -69,7 +70,8 @@ mod status;
 mod topk;
 
 pub use bias::{ColumnSums, ExactSum, LogSums, bias, mean_bias, sinkhorn_bias};
-pub use certified::{Certificate, Encoded, bias_certified, certified_scratch, search_certified};
+pub use certified::{Certificate, Encoded, certified_scratch, search_certified};
+pub use certified_bias::bias_certified;
 pub use cpu::{Isa, IsaSet, declare_hwcap, decode_aarch64, decode_x86};
 pub use dot::{dot, find_nonfinite, scores};
 pub use encode::{Bound, Side, encode, mean};

@@ -1,5 +1,6 @@
 //! The matrix view: rows of equal length in memory the caller owns.
 
+use crate::kernel::Span;
 use crate::status::{Result, Status, ensure};
 
 /// Largest dimension. With it every int8 dot product, -128 codes included, fits an `i32`: 131,071 * 128 * 128 < 2^31.
@@ -75,6 +76,13 @@ impl<'a, T: Element> Matrix<'a, T> {
         }
         // No overflow: `i < rows`, and `(rows - 1) * stride + dim` was checked when the view was made.
         self.data.get(i.wrapping_mul(self.stride)..)?.get(..self.dim)
+    }
+
+    /// Some of the rows; none if they are not all there.
+    pub(crate) fn part(&self, rows: Span) -> Matrix<'a, T> {
+        let data = self.data.get(rows.first.wrapping_mul(self.stride)..).filter(|_| rows.inside(self.rows));
+        let (data, count) = data.map_or((self.data, 0), |data| (data, rows.count));
+        Matrix { data, scale: self.scale.and_then(|s| s.get(rows.first..)), rows: count, ..*self }
     }
 
     /// Start of row `i < rows`; a plain computation, the kernels that read through it establish the bound.

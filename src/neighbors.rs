@@ -179,7 +179,12 @@ pub(crate) fn row_bias(row: &[f32], k: usize, alpha: f32) -> Option<f64> {
         }
         sum += f64::from(x);
     }
-    Some(sum / k as f64 * f64::from(alpha))
+    Some(mean_bias(sum, k, alpha))
+}
+
+/// The bias of k neighbours with this sum.
+pub(crate) fn mean_bias(sum: f64, k: usize, alpha: f32) -> f64 {
+    sum / k as f64 * f64::from(alpha)
 }
 
 /// [`Neighbors::bias`] over a shared table, of which nothing is known but its size.

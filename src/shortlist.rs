@@ -6,8 +6,7 @@
 #![forbid(unsafe_code)]
 
 use crate::cpu::Supported;
-use crate::kernel::{self, STRIP};
-use crate::topk::bits;
+use crate::kernel::{self, APPEND_ROOM};
 use core::num::NonZeroUsize;
 
 /// The short list of one row.
@@ -20,7 +19,7 @@ pub(crate) struct Shortlist<'a> {
 
 /// Scores that a list for `k` holds at most.
 pub(crate) fn capacity(k: usize) -> usize {
-    k.saturating_mul(2).max(k.saturating_add(2 * STRIP))
+    k.saturating_mul(2).max(k.saturating_add(2 * APPEND_ROOM))
 }
 
 /// The short lists of a chunk of rows, in the caller's scratch.
@@ -32,6 +31,11 @@ pub(crate) struct Lists<'a> {
 }
 
 impl<'a> Lists<'a> {
+    /// Bytes for that many lists.
+    pub(crate) fn bytes(rows: usize, k: usize) -> usize {
+        capacity(k).saturating_add(2).saturating_mul(rows).saturating_add(2).saturating_mul(4)
+    }
+
     /// Lists that a scratch of that many bytes has room for.
     pub(crate) fn rows_in(bytes: usize, k: usize) -> usize {
         (bytes / 4).saturating_sub(2) / NonZeroUsize::MIN.saturating_add(capacity(k).saturating_add(1))
@@ -44,6 +48,41 @@ impl<'a> Lists<'a> {
         let (lens, words) = words.split_at_mut_checked(rows)?;
         let (cuts, scores) = kernel::as_f32_mut(words).split_at_mut_checked(rows)?;
         Some(Lists { lens, cuts, scores, capacity: NonZeroUsize::new(capacity(k))? })
+    }
+
+    /// The cut of row `i`: infinite for a row that is not there.
+    pub(crate) fn cut(&self, i: usize) -> f32 {
+        self.cuts.get(i).copied().unwrap_or(f32::INFINITY)
+    }
+
+    /// The cuts of all rows.
+    pub(crate) fn cuts(&self) -> &[f32] {
+        self.cuts
+    }
+
+    /// Gives row `i` a cut that nothing is above.
+    pub(crate) fn close(&mut self, i: usize) {
+        if let Some(cut) = self.cuts.get_mut(i) {
+            *cut = f32::INFINITY;
+        }
+    }
+
+    /// Adds one score to row `i`.
+    #[inline]
+    pub(crate) fn push(&mut self, isa: Supported, i: usize, score: f32, k: usize) {
+        let (Some(&cut), Some(len)) = (self.cuts.get(i), self.lens.get_mut(i)) else { return };
+        if score > cut
+            && score < f32::INFINITY
+            && let Some(slot) = self.scores.get_mut(i.wrapping_mul(self.capacity.get()).wrapping_add(*len as usize))
+        {
+            *slot = score + 0.0; // one zero, as in `add`
+            *len += 1;
+            if *len as usize == self.capacity.get()
+                && let Some(mut list) = self.row(i)
+            {
+                list.compact(isa, k, true);
+            }
+        }
     }
 
     /// The list of row `i`.
@@ -64,72 +103,46 @@ impl Shortlist<'_> {
         }
     }
 
-    /// Adds scores (NaN and infinities are left out).
-    pub(crate) fn add(&mut self, isa: Supported, scores: &[f32], k: usize) {
-        for strip in scores.chunks(STRIP) {
-            let mut mask = kernel::above(isa, strip, *self.cut);
-            if mask == 0 {
-                continue;
-            }
-            if self.scores.len() - (*self.len as usize).min(self.scores.len()) < STRIP {
-                self.compact(isa, k);
-                mask = kernel::above(isa, strip, *self.cut);
-            }
-            let free = self.scores.get_mut(*self.len as usize..).unwrap_or_default();
-            let mut added = 0;
-            for (slot, score) in free.iter_mut().zip(bits(mask).filter_map(|at| strip.get(at))) {
-                // One zero: -0 becomes +0, so that equal similarities have equal bits.
-                *slot = score + 0.0;
-                added += u32::from(*score < f32::INFINITY);
-            }
-            if added != mask.count_ones() {
-                // An overflow: rare enough to do it again slowly.
-                added = 0;
-                for score in bits(mask).filter_map(|at| strip.get(at)).filter(|&&score| score < f32::INFINITY) {
-                    if let Some(slot) = free.get_mut(added as usize) {
-                        *slot = score + 0.0;
-                        added += 1;
-                    }
-                }
-            }
-            *self.len += added;
+    /// Adds the scores whose bit is set (NaN and infinities are left out), at most [`STRIP`] of them.
+    pub(crate) fn add(&mut self, isa: Supported, scores: &[f32], mask: u64, k: usize) {
+        if self.scores.len() - (*self.len as usize).min(self.scores.len()) < APPEND_ROOM {
+            self.compact(isa, k, true);
         }
+        let free = self.scores.get_mut(*self.len as usize..).unwrap_or_default();
+        *self.len += kernel::append(isa, scores, mask, *self.cut, free) as u32;
     }
 
-    /// Keeps k scores, or a few more, among them the k largest; raises the cut.
-    fn compact(&mut self, isa: Supported, k: usize) {
+    /// Keeps k scores, and with `slack` perhaps a few more: the k largest among them. Raises the cut.
+    fn compact(&mut self, isa: Supported, k: usize, slack: bool) {
         let Some(held) = self.scores.get_mut(..*self.len as usize) else { return };
         if held.len() <= k {
             return;
         }
-        let reached = reached_by(isa, held, k, (held.len() - k) / 8);
-        // Equal scores that reach it may be more than there is room for; of those only as many as complete k are kept.
-        let above = kernel::count_above(isa, held, reached);
-        let mut equal = k.saturating_sub(above);
-        let mut kept = 0;
-        for i in 0..held.len() {
-            let Some(&score) = held.get(i) else { break };
-            let keep = score > reached || (score == reached && equal > 0);
-            equal -= usize::from(score == reached && equal > 0);
-            if let Some(slot) = held.get_mut(kept) {
-                *slot = score;
-            }
-            kept += usize::from(keep);
+        let reached = reached_by(isa, held, k, if slack { (held.len() - k) / 8 } else { 0 });
+        let above = kernel::retain_above(isa, held, reached);
+        // Equal scores that reach it may be more than there is room for; of those as many as complete k are kept.
+        if let Some(equal) = held.get_mut(above..k) {
+            equal.fill(reached);
         }
-        *self.len = kept as u32;
+        *self.len = above.max(k) as u32;
         *self.cut = reached;
     }
 
-    /// The k largest, best first, padded with -inf.
-    pub(crate) fn finish(&mut self, isa: Supported, k: usize) -> &[f32] {
-        self.compact(isa, k);
-        let len = *self.len as usize;
-        sort_descending(self.scores.get_mut(..len).unwrap_or_default());
-        if let Some(rest) = self.scores.get_mut(len..) {
+    /// The k largest in any order, padded with -inf, and work memory for as many.
+    pub(crate) fn finish(&mut self, isa: Supported, k: usize) -> (&mut [f32], &mut [f32]) {
+        self.compact(isa, k, false);
+        if let Some(rest) = self.scores.get_mut(*self.len as usize..k) {
             rest.fill(f32::NEG_INFINITY);
         }
-        self.scores.get(..k).unwrap_or_default()
+        self.scores.split_at_mut_checked(k).unwrap_or_default()
     }
+}
+
+/// Sorts, best first. `work` has room for as many.
+pub(crate) fn sort_descending(isa: Supported, scores: &mut [f32], work: &mut [f32]) {
+    /// Up to here comparing all with all, a vector at a time, is faster.
+    const RANK_MAX: usize = 1024;
+    if scores.len() <= RANK_MAX.min(work.len()) { kernel::sort_by_rank(isa, scores, work) } else { heap_sort(scores) }
 }
 
 /// A value that at least `k` of the scores reach, and at most `k + slack` exceed or (when equal ones are many) none larger is
@@ -160,7 +173,7 @@ fn from_key(key: i32) -> f32 {
 }
 
 /// Sorts, best first, without memory: a heap with the least score at its root, taken off from the back.
-fn sort_descending(scores: &mut [f32]) {
+fn heap_sort(scores: &mut [f32]) {
     for root in (0..scores.len() / 2).rev() {
         sift_down(scores, root);
     }

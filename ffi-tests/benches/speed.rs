@@ -2,11 +2,12 @@
 //! limits, in one interleaved run on one core. Prints medians; a percentage is the median ratio to the limit's neighbouring turns.
 //!
 //! `-- --full` measures the bias pass at 20,000 x 20,000 rows and every dimension (minutes); without it ranges of rows of the same
-//! problem are measured. `-- --dim 512`, `-- --isa avx2` and `-- --k 16` choose one value.
+//! problem are measured. `-- --growth` prints how the time of the bias pass grows with rows, dim and k instead.
+//! `-- --dim 512`, `-- --isa avx2` and `-- --k 16` choose one value, `-- --bias` measures the bias pass only.
 
 mod support;
 
-use nnn::{Element, Isa, Matrix};
+use nnn::{Element, Isa, Matrix, Side};
 use std::hint::black_box;
 use std::time::Duration;
 use support::data::Rows;
@@ -15,6 +16,8 @@ use support::peaks;
 
 struct Options {
     full: bool,
+    bias_only: bool,
+    growth: bool,
     dims: Vec<usize>,
     ks: Vec<usize>,
     isas: Vec<Isa>,
@@ -28,6 +31,8 @@ impl Options {
         let isa = value("--isa");
         Options {
             full: args.iter().any(|a| a == "--full"),
+            growth: args.iter().any(|a| a == "--growth"),
+            bias_only: args.iter().any(|a| a == "--bias"),
             dims: number("--dim").map_or(vec![128, 384, 512, 768, 1024, 1536], |d| vec![d]),
             ks: number("--k").map_or(vec![16], |k| vec![k]),
             isas: Isa::available().filter(|i| isa.map_or(i.has_fma(), |name| name == i.name())).collect(),
@@ -45,9 +50,16 @@ fn main() {
     for &isa in &options.isas {
         Isa::select(Some(isa)).expect("an available instruction set");
         println!("\n{} (one core; median of interleaved turns)", isa.name());
+        if options.growth {
+            growth::<f32>(&options, "f32", Rows::view);
+            growth::<i8>(&options, "i8", Rows::view_i8);
+            continue;
+        }
         for &dim in &options.dims {
-            pairs(&options, isa, dim);
-            one_query(&options, dim);
+            if !options.bias_only {
+                pairs(&options, isa, dim);
+                one_query(&options, dim);
+            }
             for &k in &options.ks {
                 bias_pass(&options, isa, dim, k);
             }
@@ -127,6 +139,81 @@ fn bias_type<T: Element>(options: &Options, isa: Isa, dim: usize, k: usize, gall
     let m = interleave(if options.full { 3 } else { 5 }, options.turn(), &mut [peak, pass]);
     let name = format!("bias {} k {k}", if int8 { "i8" } else { "f32" });
     line(&name, dim, &m, "Gop/s");
+}
+
+/// Nanoseconds per pair and element of the bias pass against those of a reference problem, in one interleaved run: 1.00 is growth
+/// in proportion. A line of each table is a cliff where it stands out.
+fn growth<T: Element>(options: &Options, name: &str, view: for<'a> fn(&'a Rows) -> Matrix<'a, T>) {
+    const REFERENCE: Problem = Problem { rows: 512, bank: 8_000, dim: 256, k: 16, sorted: false };
+    let largest = if options.full { 200_000 } else { 64_000 };
+    let rows = [2_000usize, 8_000, 20_000, 64_000, 200_000].into_iter().filter(|&n| n <= largest);
+    let galleries = rows.clone().map(|rows| Problem { rows, bank: 2_000, ..REFERENCE });
+    let banks = rows.map(|bank| Problem { bank, ..REFERENCE });
+    let dims =
+        [64, 65, 100, 127, 128, 129, 200, 255, 256, 257, 300, 384, 511, 512, 513, 700, 768, 1023, 1024, 1025, 1536, 2047, 2048];
+    let dims = dims.into_iter().map(|dim| Problem { dim, ..REFERENCE });
+    let ks = [1, 2, 8, 16, 31, 32, 33, 64, 128, 255, 256, 512].into_iter().map(|k| Problem { k, ..REFERENCE });
+    let sorted = [16, 32, 33, 128, 512].into_iter().map(|k| Problem { k, sorted: true, ..REFERENCE });
+    println!("  {name}: time per pair and element over that of {REFERENCE}");
+    let base = Sides::new(&REFERENCE);
+    for problem in galleries.chain(banks).chain(dims).chain(ks).chain(sorted) {
+        let sides = Sides::new(&problem);
+        let mut memory = [&REFERENCE, &problem].map(|p| (vec![0u8; nnn::neighbors_scratch(p.k, p.dim)], vec![0f32; p.rows]));
+        let [reference, other] = &mut memory;
+        let contender = |p: Problem, sides: &'_ Sides, memory: &'_ mut (Vec<u8>, Vec<f32>)| {
+            let (gallery, bank) = (view(&sides.gallery), view(&sides.bank));
+            nnn::bias(&gallery, &bank, p.k, 0.75, 0..p.rows, &mut memory.0, &mut memory.1).expect("valid arguments");
+        };
+        let work = |p: &Problem| (p.rows * p.bank * p.dim) as f64;
+        let m = interleave(
+            5,
+            options.turn(),
+            &mut [
+                Contender::new("reference", work(&REFERENCE), || contender(REFERENCE, &base, reference)),
+                Contender::new("problem", work(&problem), || contender(problem, &sides, other)),
+            ],
+        );
+        println!("    {problem:45}  {:.2}", 1.0 / m[1].ratio);
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Problem {
+    rows: usize,
+    bank: usize,
+    dim: usize,
+    k: usize,
+    /// The bank in ascending order of its similarity with the mean gallery row: nearly every row beats the last.
+    sorted: bool,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sorted = if self.sorted { ", ascending" } else { "" };
+        f.pad(&format!("{} x {}, d {}, k {}{sorted}", self.rows, self.bank, self.dim, self.k))
+    }
+}
+
+struct Sides {
+    gallery: Rows,
+    bank: Rows,
+}
+
+impl Sides {
+    fn new(p: &Problem) -> Sides {
+        if !p.sorted {
+            return Sides { gallery: Rows::new(p.rows, p.dim, 8), bank: Rows::new(p.bank, p.dim, 9) };
+        }
+        // Gallery rows near (1, 0, 0, ..), bank rows with an ascending share of it.
+        let mut gallery = support::data::uniform(p.rows * p.dim, 8);
+        gallery.chunks_mut(p.dim).for_each(|row| row[0] = 30.0);
+        nnn::normalize_in_place(&mut gallery, p.rows, p.dim, p.dim).expect("finite rows");
+        let mut bank = support::data::uniform(p.bank * p.dim, 9);
+        nnn::normalize_in_place(&mut bank, p.bank, p.dim, p.dim).expect("finite rows");
+        bank.chunks_mut(p.dim).enumerate().for_each(|(i, row)| row[0] = 2.0 * i as f32 / p.bank as f32 - 1.0);
+        let encode = |rows| Rows::encode(rows, p.dim, None, Side::Gallery);
+        Sides { gallery: encode(gallery), bank: encode(bank) }
+    }
 }
 
 /// The certified bias pass against the f32 pass, whose bits it gives.

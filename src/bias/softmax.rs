@@ -4,9 +4,9 @@
 //! ICLR 2017; in retrieval: Bogolin et al. (QBNorm), CVPR 2022; DualIS: Wang et al. (DBNorm), EMNLP 2023. All in the log domain.
 #![forbid(unsafe_code)]
 
-use crate::cpu;
+use crate::cpu::{self, Supported};
 use crate::dot::{ensure_finite, row_span};
-use crate::kernel::{self, Span, Terms};
+use crate::kernel::{self, Sink, Span, Terms};
 use crate::logsum::{Exponent, LogSum, factor};
 use crate::matrix::{Element, Matrix};
 use crate::status::{Error, Result, Status, ensure};
@@ -131,15 +131,9 @@ impl<'a> LogSums<'a> {
         let exponent = Exponent::new(self.beta, T::score_bound(gallery.dim(), gallery_max, bank_max), weight_max);
         let Some(exponent) = exponent else { return ensure(false, Status::Value, "beta") };
 
-        let mut terms = Terms::new();
-        let sums = &mut *self.sums;
-        kernel::tile_pass(isa, gallery, span, bank, scratch, |row, first, scores| {
-            if let Some(sum) = sums.get_mut(row) {
-                let weights = weights.and_then(|w| w.get(first..)?.get(..scores.len()));
-                sum.add_scores(isa, &exponent, scores, weights, &mut terms);
-            }
-        })
-        .ok_or(Error { status: Status::Capacity, argument: "scratch" })
+        let mut sink = Summed { isa, exponent, weights, sums: self.sums, terms: Terms::new() };
+        kernel::tile_pass(isa, gallery, span, bank, scratch, &mut sink)
+            .ok_or(Error { status: Status::Capacity, argument: "scratch" })
     }
 
     /// Adds sums of the same rows over other bank rows. Associative and commutative in every bit. O(rows).
@@ -170,6 +164,33 @@ impl<'a> LogSums<'a> {
     /// `K` (a row has seen no similarity), `Range` (`gallery` has another number of rows), `Capacity`, `Value` (a bias overflows f32).
     pub fn dual_bias(&self, gallery: &LogSums, out: &mut [f32]) -> Result<()> {
         softmax_bias(&[(self.sums, self.beta), (gallery.sums, gallery.beta)], out)
+    }
+}
+
+/// Adds every score of a row to its sum.
+struct Summed<'a> {
+    isa: Supported,
+    exponent: Exponent,
+    /// One per bank row.
+    weights: Option<&'a [f32]>,
+    sums: &'a mut [LogSum],
+    terms: Terms,
+}
+
+impl Sink for Summed<'_> {
+    fn limit(&mut self, _: usize) -> f32 {
+        f32::NAN
+    }
+
+    fn take(&mut self, row: usize, first: usize, scores: &[f32], _: u64) {
+        self.take_all(row, first, scores);
+    }
+
+    fn take_all(&mut self, row: usize, first: usize, scores: &[f32]) {
+        if let Some(sum) = self.sums.get_mut(row) {
+            let weights = self.weights.and_then(|w| w.get(first..)?.get(..scores.len()));
+            sum.add_scores(self.isa, &self.exponent, scores, weights, &mut self.terms);
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! adds one row now and then, and for one row packing the bank would cost more than the tile saves. The sums have the tile's
 //! order, hence its bits.
 
-use super::pass::f32_part;
+use super::pass::{Sink, f32_part};
 use super::{STRIP, Span};
 use crate::cpu::Supported;
 use crate::matrix::{Element, Matrix};
@@ -16,7 +16,7 @@ pub(super) fn direct_pass<T: Element>(
     rows: Span,
     bank: &Matrix<T>,
     scratch: &mut [u8],
-    mut sink: impl FnMut(usize, usize, &[f32]),
+    sink: &mut impl Sink,
 ) -> Option<()> {
     let strip = f32_part(scratch).get_mut(..STRIP)?;
     for row in 0..rows.count {
@@ -25,7 +25,18 @@ pub(super) fn direct_pass<T: Element>(
             let span = Span::new(first, STRIP.min(bank.rows() - first));
             let scores = strip.get_mut(..span.count)?;
             T::column(isa, gallery, rows.first + row, bank, span, scores);
-            sink(row, first, scores);
+            let limit = sink.limit(row);
+            if limit.is_nan() {
+                sink.take_all(row, first, scores);
+                first += span.count;
+                continue;
+            }
+            let mut mask = 0;
+            for (i, score) in scores.iter().enumerate() {
+                let limit = sink.column_limits().map_or(limit, |limits| limits.get(first + i).copied().unwrap_or(f32::INFINITY));
+                mask |= u64::from(*score > limit) << i;
+            }
+            sink.take(row, first, scores, mask);
             first += span.count;
         }
     }

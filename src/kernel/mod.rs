@@ -22,13 +22,14 @@ use crate::cpu::Supported;
 use crate::matrix::{Element, Matrix};
 use crate::simd::{TileLanes, WordLayout};
 use core::num::NonZeroUsize;
+use core::ptr::{null, null_mut};
 use depth::Grid;
 pub(crate) use exp::{T_MAX, TERMS, Terms, large_term, unit_exponent};
 use pack::{PanelJob, pair_word, quad_word};
-pub(crate) use pass::{SCRATCH_MIN, TILE_BYTES, as_f32_mut, f32_part, tile_bytes, tile_pass, u32_part};
+pub(crate) use pass::{SCRATCH_MIN, Sink, TILE_BYTES, as_f32_mut, f32_part, tile_bytes, tile_pass, u32_part};
 pub(crate) use rows::STRIP;
 use shells::{f32_isa, i8_isa};
-use tile::{ChainJob, TileJob};
+use tile::{ChainJob, ScoreJob, TileJob};
 
 /// Evaluates `$body` with `$shell` naming the shells of one instruction set, for each arm `pattern => module`.
 macro_rules! with_shells {
@@ -113,6 +114,13 @@ impl TileShape {
     }
 }
 
+impl TileShape {
+    /// Bank rows per panel.
+    pub(crate) fn width(self) -> NonZeroUsize {
+        self.width
+    }
+}
+
 /// `count` rows from `first` on.
 #[derive(Clone, Copy)]
 pub struct Span {
@@ -144,13 +152,29 @@ pub struct Group<'a> {
     /// One row that all sums start from, or `None` to add to what the sums hold.
     init: Option<&'a [u32]>,
     sums_stride: usize,
+    /// With the last run of the depth: how the sums become scores.
+    last: Option<Last<'a>>,
     /// Memory that will be copied next (a hint).
     next: (*const u8, usize),
 }
 
+/// What scores have to exceed.
+enum Limits<'a> {
+    Rows(&'a [f32]),
+    Columns(&'a [f32]),
+}
+
+/// The safe form of [`ScoreJob`].
+struct Last<'a> {
+    scales: &'a [f32],
+    row_scales: &'a [f32],
+    limits: Limits<'a>,
+    masks: &'a mut [u64],
+}
+
 impl Group<'_> {
     /// The raw job, if all of its memory is there.
-    fn job(&self, shape: TileShape, sums: &mut [u32]) -> Option<TileJob> {
+    fn job(&mut self, shape: TileShape, sums: &mut [u32]) -> Option<TileJob> {
         let (width, shared) = (shape.width.get(), shape.shared.get());
         let columns = self.panel_count * width;
         let fits = self.rows > 0
@@ -159,6 +183,15 @@ impl Group<'_> {
             && self.a.len() >= (self.rows - 1) / shape.shared * shared * tile::A_STRIDE + self.steps * shared
             && self.panels.len() >= (self.panel_count - 1) * self.panel_stride + self.steps * width
             && self.init.is_none_or(|init| init.len() >= columns)
+            && self.last.as_ref().is_none_or(|last| {
+                last.scales.len() >= columns
+                    && last.row_scales.len() >= self.rows
+                    && match last.limits {
+                        Limits::Rows(limits) => limits.len() >= self.rows,
+                        Limits::Columns(limits) => limits.len() >= columns,
+                    }
+                    && last.masks.len() >= self.rows * self.panel_count
+            })
             && self.sums_stride >= columns
             && sums.len() >= (self.rows - 1) * self.sums_stride + columns;
         let c = sums.as_mut_ptr();
@@ -174,6 +207,19 @@ impl Group<'_> {
             init_stride,
             c,
             c_stride: self.sums_stride,
+            last: self.last.is_some(),
+            score: match &mut self.last {
+                Some(last) => ScoreJob {
+                    scales: last.scales.as_ptr(),
+                    row_scales: last.row_scales.as_ptr(),
+                    limits: match last.limits {
+                        Limits::Rows(limits) | Limits::Columns(limits) => limits.as_ptr(),
+                    },
+                    exchanged: matches!(last.limits, Limits::Columns(_)),
+                    masks: last.masks.as_mut_ptr(),
+                },
+                None => ScoreJob { scales: null(), row_scales: null(), limits: null(), exchanged: false, masks: null_mut() },
+            },
             next: self.next.0,
             next_bytes: self.next.1,
         })
@@ -201,9 +247,7 @@ pub trait Dtype: Copy + Sized {
     fn bank_word(isa: Supported, row: &[Self], at: usize) -> u32;
     /// What the tile's sums have to start from for a bank row.
     fn tile_init(isa: Supported, bank_row: &[Self]) -> u32;
-    fn group(isa: Supported, group: &Group<'_>, sums: &mut [u32]);
-    /// Turns sums of a gallery row with the bank rows `first..` into scores (f32 bits).
-    fn finish(isa: Supported, bank: &Matrix<Self>, first: usize, gallery_scale: f32, sums: &mut [u32]);
+    fn group(isa: Supported, group: Group<'_>, sums: &mut [u32]);
     /// Largest magnitude among the values (for codes: the scales) of the rows; not finite when one of them is not.
     fn max_abs(isa: Supported, m: &Matrix<Self>, rows: Span) -> f32;
     /// Bound of every |score| between rows of these largest magnitudes.
@@ -290,15 +334,13 @@ impl Dtype for f32 {
         0
     }
 
-    fn group(isa: Supported, group: &Group<'_>, sums: &mut [u32]) {
+    fn group(isa: Supported, mut group: Group<'_>, sums: &mut [u32]) {
         with_f32_shells!(isa, shell => {
             let Some(job) = group.job(shell::SHAPE, sums) else { return };
             // SAFETY: `isa` was detected; `Group::job` checked all lengths.
             unsafe { shell::group(job) }
         })
     }
-
-    fn finish(_: Supported, _: &Matrix<f32>, _: usize, _: f32, _: &mut [u32]) {}
 
     fn max_abs(isa: Supported, m: &Matrix<f32>, rows: Span) -> f32 {
         let row_max = |i| match m.row(i) {
@@ -391,18 +433,12 @@ impl Dtype for i8 {
         }
     }
 
-    fn group(isa: Supported, group: &Group<'_>, sums: &mut [u32]) {
+    fn group(isa: Supported, mut group: Group<'_>, sums: &mut [u32]) {
         with_i8_shells!(isa, shell => {
             let Some(job) = group.job(shell::SHAPE, sums) else { return };
             // SAFETY: `isa` was detected; `Group::job` checked all lengths.
             unsafe { shell::group(job) }
         })
-    }
-
-    fn finish(isa: Supported, bank: &Matrix<i8>, first: usize, gallery_scale: f32, sums: &mut [u32]) {
-        let scales = bank.scales().and_then(|s| s.get(first..));
-        // SAFETY: `isa` was detected.
-        with_f32_shells!(isa, shell => unsafe { shell::scale_dots(sums, scales, gallery_scale) })
     }
 
     fn max_abs(isa: Supported, m: &Matrix<i8>, rows: Span) -> f32 {
@@ -456,6 +492,54 @@ fn pack_panel<T: Element>(isa: Supported, shape: TileShape, bank: &Matrix<T>, ro
 pub(crate) fn above(isa: Supported, scores: &[f32], threshold: f32) -> u64 {
     // SAFETY: `isa` was detected; the slice holds what is read.
     with_f32_shells!(isa, shell => unsafe { shell::above(scores.as_ptr(), scores.len(), threshold) })
+}
+
+/// Room that [`append`] needs.
+pub(crate) const APPEND_ROOM: usize = STRIP + 16;
+
+/// Appends the scores whose bit is set, that are above `cut` and finite to `to`, -0 as +0; returns how many. Nothing happens with
+/// more than [`STRIP`] scores, or less than [`APPEND_ROOM`].
+pub(crate) fn append(isa: Supported, scores: &[f32], mask: u64, cut: f32, to: &mut [f32]) -> usize {
+    if scores.len() > STRIP || to.len() < APPEND_ROOM {
+        return 0;
+    }
+    // SAFETY: `isa` was detected; both slices hold what is read and written, no vector being longer than 16.
+    with_f32_shells!(isa, shell => unsafe { shell::append(scores.as_ptr(), scores.len(), mask, cut, to.as_mut_ptr()) })
+}
+
+/// Inserts those of the scores (at most [`STRIP`]) whose bit is set that beat the last of a row sorted best first; infinities are
+/// left out, -0 becomes +0.
+pub(crate) fn insert_above(isa: Supported, best: &mut [f32], scores: &[f32], mask: u64) {
+    // SAFETY: `isa` was detected.
+    with_f32_shells!(isa, shell => unsafe { shell::insert_above(best, scores, mask) })
+}
+
+/// Moves the scores above `value` to the front, in order; returns how many there are.
+pub(crate) fn retain_above(isa: Supported, scores: &mut [f32], value: f32) -> usize {
+    // SAFETY: `isa` was detected.
+    with_f32_shells!(isa, shell => unsafe { shell::retain_above(scores, value) })
+}
+
+/// As [`retain_above`], with as many ids moved along.
+pub(crate) fn retain_pairs_above(isa: Supported, scores: &mut [f32], ids: &mut [u32], value: f32) -> usize {
+    let n = scores.len().min(ids.len());
+    match (scores.get_mut(..n), ids.get_mut(..n)) {
+        // SAFETY: `isa` was detected; both slices have the same length.
+        (Some(scores), Some(ids)) => with_f32_shells!(isa, shell => unsafe { shell::retain_pairs_above(scores, ids, value) }),
+        _ => 0,
+    }
+}
+
+/// Sorts scores without NaN, best first, by comparing all with all; `work` has room for them.
+pub(crate) fn sort_by_rank(isa: Supported, scores: &mut [f32], work: &mut [f32]) {
+    // SAFETY: `isa` was detected.
+    with_f32_shells!(isa, shell => unsafe { shell::sort_by_rank(scores, work) })
+}
+
+/// The sum in f64, if it does not depend on the order.
+pub(crate) fn sum_if_exact(isa: Supported, values: &[f32]) -> Option<f64> {
+    // SAFETY: `isa` was detected.
+    with_f32_shells!(isa, shell => unsafe { shell::sum_if_exact(values) })
 }
 
 /// `scores[i] -= bias[i]`.

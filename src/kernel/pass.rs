@@ -1,5 +1,5 @@
 //! The bank pass: every gallery row of a range against the whole bank, in blocks that live in the caches, with all work memory
-//! from the caller. The scores of one gallery row with one bank block at a time go to a *sink*; no M x N matrix ever exists.
+//! from the caller. Scores that exceed the limit of their gallery row go to a *sink*; no M x N matrix ever exists.
 //!
 //! ```text
 //! for each bank block (packed into panels, second cache level)
@@ -7,12 +7,12 @@
 //!     for each depth part of the block           one part, and chunk = group, unless the dimension is very large
 //!       for each group of gallery rows
 //!         for each depth run: copy the group's words, multiply with all panels, add to the sums
-//!     give the sums of each row of the chunk to the sink
+//!         with the last one: ask the sink for limits, give it the panels with scores above them
 //! ```
 
 use super::direct::direct_pass;
-use super::tile::{A_STRIDE, DEPTH_BLOCK};
-use super::{Dtype, Group, Span, TileShape, pack_panel};
+use super::tile::{A_STRIDE, DEPTH_BLOCK, GROUP_MAX};
+use super::{Dtype, Group, Last, Limits, STRIP, Span, TileShape, pack_panel};
 use crate::cpu::{MICROCONTROLLER, Supported};
 use crate::matrix::{Element, Matrix};
 use core::num::NonZeroUsize;
@@ -32,6 +32,26 @@ const PACKED_MAX: usize = 512 * 1024 / 4;
 /// Words of depth of a block when the whole depth is too much, and gallery rows whose sums are then kept.
 const DEPTH_PART: usize = 1024;
 const CHUNK_MAX: usize = 128;
+
+/// Who takes the scores of a pass.
+pub(crate) trait Sink {
+    /// What a score of the gallery row (relative to the pass) has to exceed to be of interest; NaN: all are.
+    fn limit(&mut self, row: usize) -> f32;
+    /// Where the sides are exchanged, so that the "bank" is a chunk of the gallery: what a score with each of its rows has to exceed,
+    /// for as many rows as it has, up to a multiple of the panel width. Scales are then multiplied in the exchanged order.
+    fn column_limits(&self) -> Option<&[f32]> {
+        None
+    }
+    /// Scores of the gallery row with the bank rows `first..`. Those without their bit in the mask are not above the limit, and
+    /// undefined. Limits may have risen since they were asked for.
+    fn take(&mut self, row: usize, first: usize, scores: &[f32], mask: u64);
+    /// Where all are of interest: the scores of the gallery row with a block of bank rows.
+    fn take_all(&mut self, row: usize, first: usize, scores: &[f32]) {
+        for (i, part) in scores.chunks(STRIP).enumerate() {
+            self.take(row, first + i * STRIP, part, u64::MAX >> (64 - part.len().clamp(1, 64)));
+        }
+    }
+}
 
 /// How a pass cuts its work and its scratch.
 #[derive(Clone, Copy)]
@@ -57,9 +77,10 @@ impl Plan {
         let panels = |rows: usize| rows / shape.width * width;
         let wanted = bank_rows.min(BLOCK_MAX).div_ceil(width) * width;
         let copied = shape.rows * A_STRIDE;
-        // Per bank row of a block: its packed words, its initial sum, a column of the sums.
-        let rest = words.saturating_sub(copied);
-        let fits = rest / (NonZeroUsize::MIN.saturating_add(steps + shape.rows));
+        // Per bank row of a block: its packed words, its initial sum and scale, a column of the sums, a share of the masks.
+        let rest = words.saturating_sub(copied + 1);
+        let own = 2 + 2 * shape.rows.div_ceil(width);
+        let fits = rest / (NonZeroUsize::MIN.saturating_add(steps + shape.rows + own));
         let cached = PACKED_MAX.checked_div(steps)?.max(width);
         let whole = panels(fits.min(cached).min(wanted));
         let plan = Plan { shape, steps, part: steps, run: DEPTH_BLOCK, block: whole, group: shape.rows, chunk: shape.rows, copied };
@@ -67,13 +88,13 @@ impl Plan {
             return Some(plan);
         }
         let part = steps.min(DEPTH_PART);
-        let split = panels((rest / (NonZeroUsize::MIN.saturating_add(part + CHUNK_MAX))).min(wanted));
+        let split = panels((rest / (NonZeroUsize::MIN.saturating_add(part + CHUNK_MAX + own))).min(wanted));
         if split > 0 {
             return Some(Plan { part, block: split, chunk: CHUNK_MAX, ..plan });
         }
         // One gallery row at a time against one panel, as much depth as there is room for.
         let shared = shape.shared.get();
-        let part = (words.checked_sub(2 * width)? / shape.width.saturating_add(shared)).min(steps).min(DEPTH_BLOCK);
+        let part = (words.checked_sub(3 * width + 3)? / shape.width.saturating_add(shared)).min(steps).min(DEPTH_BLOCK);
         let part = part / shape.depth * shape.depth.get();
         (part > 0).then_some(Plan { part, run: part, block: width, group: 1, chunk: 1, copied: part * shared, ..plan })
     }
@@ -84,19 +105,18 @@ pub(crate) fn tile_bytes<T: Element>(isa: Supported, dim: usize, bank_rows: usiz
     let shape = <T as Dtype>::tile_shape(isa);
     let steps = shape.steps(dim);
     let rows = bank_rows.clamp(1, BLOCK_MAX).min((PACKED_MAX / steps.max(1)).max(shape.width.get())) + shape.width.get();
-    let words = shape.rows * A_STRIDE + rows * (steps + 1 + shape.rows);
+    let words = shape.rows * A_STRIDE + rows * (steps + shape.rows + 3 + 2 * shape.rows.div_ceil(shape.width.get()));
     (4 * words + 64).min(TILE_BYTES)
 }
 
-/// Runs the pass. The sink gets the gallery row (relative to `rows.first`), the first bank row and the scores with the bank rows
-/// from there on; bank rows ascend for each gallery row. `None`: the scratch is below [`SCRATCH_MIN`], nothing was done.
+/// Runs the pass. `None`: the scratch is below [`SCRATCH_MIN`], nothing was done.
 pub(crate) fn tile_pass<T: Element>(
     isa: Supported,
     gallery: &Matrix<T>,
     rows: Span,
     bank: &Matrix<T>,
     scratch: &mut [u8],
-    mut sink: impl FnMut(usize, usize, &[f32]),
+    sink: &mut impl Sink,
 ) -> Option<()> {
     if MICROCONTROLLER {
         return direct_pass(isa, gallery, rows, bank, scratch, sink);
@@ -105,17 +125,20 @@ pub(crate) fn tile_pass<T: Element>(
     let shape = <T as Dtype>::tile_shape(isa);
     let plan = Plan::new(shape, gallery.dim(), bank.rows().max(1), words.len())?;
     let (copied, words) = words.split_at_mut_checked(plan.copied)?;
+    let (scales, words) = words.split_at_mut_checked(plan.block)?;
+    let scales = as_f32_mut(scales);
     let (init, words) = words.split_at_mut_checked(plan.block)?;
     let (sums, words) = words.split_at_mut_checked(plan.chunk * plan.block)?;
-    let packed = words.get_mut(..plan.block * plan.part)?;
-    let block = NonZeroUsize::new(plan.block)?;
+    let (packed, words) = words.split_at_mut_checked(plan.block * plan.part)?;
+    let masks = u64_part(words).get_mut(..plan.group * (plan.block / shape.width))?;
 
     let mut bank_first = 0;
     while bank_first < bank.rows() {
         let bank_span = Span::new(bank_first, plan.block.min(bank.rows() - bank_first));
-        for (i, slot) in init.iter_mut().enumerate() {
+        for (i, (init, scale)) in init.iter_mut().zip(scales.iter_mut()).enumerate() {
             let row = if i < bank_span.count { bank.row(bank_first + i) } else { None };
-            *slot = row.map_or(0, |row| T::tile_init(isa, row));
+            *init = row.map_or(0, |row| T::tile_init(isa, row));
+            *scale = bank.scale(bank_first + i);
         }
         let mut packed_part = None;
         let mut row = 0;
@@ -128,13 +151,9 @@ pub(crate) fn tile_pass<T: Element>(
                     pack(isa, shape, bank, bank_span, depth, packed)?;
                     packed_part = Some(start);
                 }
-                multiply(isa, &plan, gallery, chunk, bank_span, depth, init, packed, copied, sums)?;
+                let block = Block { bank: bank_span, depth, init, scales, packed };
+                multiply(isa, &plan, gallery, chunk, row, &block, copied, sums, masks, sink)?;
                 start += depth.count;
-            }
-            for (i, sums) in sums.chunks_exact_mut(block.get()).take(chunk.count).enumerate() {
-                let sums = sums.get_mut(..bank_span.count)?;
-                T::finish(isa, bank, bank_first, gallery.scale(chunk.first + i), sums);
-                sink(row + i, bank_first, as_f32(sums));
             }
             row += chunk.count;
         }
@@ -143,24 +162,39 @@ pub(crate) fn tile_pass<T: Element>(
     Some(())
 }
 
-/// All groups of a chunk against a packed part of a bank block.
+/// A packed part of a bank block.
+struct Block<'a> {
+    bank: Span,
+    depth: Span,
+    init: &'a [u32],
+    scales: &'a [f32],
+    packed: &'a [u32],
+}
+
+/// All groups of a chunk, whose first row is row `chunk_row` of the pass, against a packed part of a bank block.
 #[allow(clippy::too_many_arguments)] // the state of the pass, split so that the borrows are visible
 fn multiply<T: Element>(
     isa: Supported,
     plan: &Plan,
     gallery: &Matrix<T>,
     chunk: Span,
-    bank: Span,
-    depth: Span,
-    init: &[u32],
-    packed: &[u32],
+    chunk_row: usize,
+    block: &Block,
     copied: &mut [u32],
     sums: &mut [u32],
+    masks: &mut [u64],
+    sink: &mut impl Sink,
 ) -> Option<()> {
     let Plan { shape, .. } = *plan;
+    let Block { bank, depth, .. } = *block;
+    let panel_count = NonZeroUsize::new(bank.count.div_ceil(shape.width.get()))?;
+    let block_columns = NonZeroUsize::new(plan.block)?;
     let group_sums = NonZeroUsize::new(plan.group * plan.block)?;
     let shared = shape.shared.get();
     let shared_words = NonZeroUsize::new((A_STRIDE * shared).min(plan.copied))?;
+    // Runs of equal length: a short one at the end would cost as much as it computes.
+    let runs = NonZeroUsize::new(depth.count.div_ceil(plan.run.max(1)))?;
+    let even = depth.count.div_ceil(runs.get()).next_multiple_of(shape.depth.get());
     for (g, sums) in sums.chunks_mut(group_sums.get()).enumerate() {
         let first = g * plan.group;
         if first >= chunk.count {
@@ -169,7 +203,7 @@ fn multiply<T: Element>(
         let rows = plan.group.min(chunk.count - first);
         let mut run = 0;
         while run < depth.count {
-            let steps = plan.run.min(depth.count - run);
+            let steps = even.min(depth.count - run);
             let at = depth.first + run;
             for (i, words) in copied.chunks_mut(shared_words.get()).take(rows.div_ceil(shared)).enumerate() {
                 let (words, done) = (words.get_mut(..steps * shared)?, i * shared);
@@ -181,26 +215,65 @@ fn multiply<T: Element>(
                     pack_panel(isa, TileShape { width: shape.shared, ..shape }, gallery, columns, at, words);
                 }
             }
+            let (mut limits, mut row_scales) = ([0f32; GROUP_MAX], [0f32; GROUP_MAX]);
+            let last = at + steps == plan.steps;
+            if last {
+                for (i, (limit, scale)) in limits.iter_mut().zip(&mut row_scales).take(rows).enumerate() {
+                    *limit = sink.limit(chunk_row + first + i);
+                    *scale = gallery.scale(chunk.first + first + i);
+                }
+            }
+            let limits = match sink.column_limits() {
+                Some(limits) => Limits::Columns(limits.get(bank.first..)?),
+                None => Limits::Rows(&limits),
+            };
             let group = Group {
                 a: copied,
                 rows,
                 steps,
-                panels: packed.get(run * shape.width.get()..)?,
-                panel_count: bank.count.div_ceil(shape.width.get()),
+                panels: block.packed.get(run * shape.width.get()..)?,
+                panel_count: panel_count.get(),
                 panel_stride: depth.count * shape.width.get(),
-                init: (at == 0).then_some(init),
+                init: (at == 0).then_some(block.init),
                 sums_stride: plan.block,
-                next: if at + steps == plan.steps {
+                last: last.then_some(Last { scales: block.scales, row_scales: &row_scales, limits, masks }),
+                next: if last {
                     next_rows(gallery, chunk.first + first + rows, plan.group)
                 } else {
                     (gallery.row_ptr(0).cast(), 0)
                 },
             };
-            T::group(isa, &group, sums);
+            T::group(isa, group, sums);
             run += steps;
+        }
+        if depth.first + depth.count == plan.steps {
+            let row_sums = sums.chunks_exact(block_columns.get()).zip(masks.chunks_exact(panel_count.get()));
+            for (i, (sums, masks)) in row_sums.take(rows).enumerate() {
+                let (row, scores) = (chunk_row + first + i, as_f32(sums).get(..bank.count)?);
+                if sink.limit(row).is_nan() {
+                    sink.take_all(row, bank.first, scores);
+                } else {
+                    give(shape, row, bank, scores, masks, sink);
+                }
+            }
         }
     }
     Some(())
+}
+
+/// Gives the panels of a row that have a score of interest to the sink.
+fn give(shape: TileShape, row: usize, bank: Span, scores: &[f32], masks: &[u64], sink: &mut impl Sink) {
+    let width = shape.width.get();
+    // Backwards: in a bank in ascending order of similarity the first panel raises the limit past the others.
+    for (p, (scores, mask)) in scores.chunks(width).zip(masks).enumerate().rev() {
+        if *mask != 0 {
+            // Columns past the bank's end have no row.
+            let mask = *mask & (u64::MAX >> (64 - scores.len().clamp(1, 64)));
+            if mask != 0 {
+                sink.take(row, bank.first + p * width, scores, mask);
+            }
+        }
+    }
 }
 
 /// The memory of the group that follows, where there is one.
@@ -245,6 +318,12 @@ pub(crate) fn u32_part(bytes: &mut [u8]) -> &mut [u32] {
 pub(crate) fn as_f32_mut(words: &mut [u32]) -> &mut [f32] {
     // SAFETY: u32 and f32 have the same size and alignment, and every bit pattern is valid for both.
     unsafe { core::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), words.len()) }
+}
+
+/// Words as u64, as far as they are aligned.
+fn u64_part(words: &mut [u32]) -> &mut [u64] {
+    // SAFETY: `u64` has no invalid bit patterns, and `align_to_mut` keeps alignment and bounds.
+    unsafe { words.align_to_mut::<u64>().1 }
 }
 
 /// The same words as f32.

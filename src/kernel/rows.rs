@@ -2,6 +2,7 @@
 
 use crate::cpu::MICROCONTROLLER;
 use crate::simd::DepthF32;
+use crate::topk::bits;
 
 /// Scores a strip holds: one bit each in a `u64`, at most one word of an allow bitmap; on a microcontroller what little stack holds.
 pub(crate) const STRIP: usize = if MICROCONTROLLER { 16 } else { 64 };
@@ -31,28 +32,191 @@ pub(super) unsafe fn above<L: DepthF32>(scores: *const f32, n: usize, threshold:
     mask
 }
 
+/// Appends the scores whose bit is set, that are above `cut` and finite to `to`; returns how many. -0 becomes +0, so that equal
+/// scores have equal bits. Elements past them may be written too.
+///
+/// # Safety
+/// As [`DepthF32`]; `scores` is valid for `n <= STRIP` reads, `to` for `n + 1` writes rounded up to whole vectors.
+#[inline(always)]
+pub(super) unsafe fn append<L: DepthF32>(scores: *const f32, n: usize, mask: u64, cut: f32, to: *mut f32) -> usize {
+    let mut len = 0;
+    let mask = mask & (u64::MAX >> (64 - n.clamp(1, 64)));
+    // SAFETY: reads stay below `n`; `len` never exceeds the number of scores looked at.
+    unsafe {
+        if L::COMPRESSES {
+            let (cut, end, zero) = (L::splat(cut), L::splat(f32::INFINITY), L::zero());
+            let mut i = 0;
+            while i < n {
+                let v = if i + L::LANES <= n { L::load(scores.add(i)) } else { L::load_part(scores.add(i), n - i) };
+                let wanted = (mask >> i) as u32 & L::greater(v, cut) & L::greater(end, v);
+                L::store(to.add(len), L::compress(L::add(v, zero), wanted));
+                len += wanted.count_ones() as usize;
+                i += L::LANES;
+            }
+        } else {
+            for at in bits(mask) {
+                let score = *scores.add(at);
+                *to.add(len) = score + 0.0;
+                len += usize::from(score > cut && score < f32::INFINITY);
+            }
+        }
+    }
+    len
+}
+
+/// Inserts those of the scores whose bit is set that beat the last of a row sorted best first; infinities are left out, -0
+/// becomes +0.
+#[inline(always)]
+pub(super) fn insert_above<L: DepthF32>(best: &mut [f32], scores: &[f32], mask: u64) {
+    let Some(&last) = best.last() else { return };
+    // SAFETY: this runs in the shell of `L`; the slice holds what is read.
+    let mask = mask & unsafe { above::<L>(scores.as_ptr(), scores.len(), last) };
+    for at in bits(mask) {
+        let (Some(&score), Some(&last)) = (scores.get(at), best.last()) else { return };
+        if score > last && score < f32::INFINITY {
+            insert::<L>(best, score + 0.0);
+        }
+    }
+}
+
+/// Inserts a number into a row that is sorted, best first; the last falls out. Without a branch on values: each place keeps its
+/// own, or takes the newcomer, or that of the place before, `max(own, min(before, newcomer))`.
+#[inline(always)]
+fn insert<L: DepthF32>(best: &mut [f32], score: f32) {
+    let (p, mut end) = (best.as_mut_ptr(), best.len());
+    // SAFETY: this runs in the shell of `L`; a vector that ends at `end`, and the one a place before, are inside of the slice.
+    unsafe {
+        while end > L::LANES {
+            let at = p.add(end - L::LANES);
+            L::store(at, L::max(L::load(at), L::min(L::load(at.sub(1)), L::splat(score))));
+            end -= L::LANES;
+        }
+    }
+    let mut before = f32::INFINITY;
+    for place in best.iter_mut().take(end) {
+        let own = *place;
+        let less = if before < score { before } else { score };
+        *place = if own > less { own } else { less };
+        before = own;
+    }
+}
+
+/// Moves the scores above `value` to the front, in order; returns how many there are.
+#[inline(always)]
+pub(super) fn retain_above<L: DepthF32>(scores: &mut [f32], value: f32) -> usize {
+    let (n, p) = (scores.len(), scores.as_mut_ptr());
+    let (mut kept, mut i) = (0, 0);
+    if L::COMPRESSES {
+        while i + L::LANES <= n {
+            // SAFETY: this runs in the shell of `L`; a vector from `i`, and thus one from `kept <= i`, is inside of the slice.
+            unsafe {
+                let v = L::load(p.add(i));
+                let above = L::greater(v, L::splat(value));
+                L::store(p.add(kept), L::compress(v, above));
+                kept += above.count_ones() as usize;
+            }
+            i += L::LANES;
+        }
+    }
+    while i < n {
+        // SAFETY: `kept <= i < n`.
+        unsafe {
+            let score = *p.add(i);
+            *p.add(kept) = score;
+            kept += usize::from(score > value);
+        }
+        i += 1;
+    }
+    kept
+}
+
+/// As [`retain_above`], with the ids of the scores.
+///
+/// # Safety
+/// As [`DepthF32`]; there are as many ids as scores.
+#[inline(always)]
+pub(super) unsafe fn retain_pairs_above<L: DepthF32>(scores: &mut [f32], ids: &mut [u32], value: f32) -> usize {
+    let (n, p, q) = (scores.len(), scores.as_mut_ptr(), ids.as_mut_ptr());
+    let (mut kept, mut i) = (0, 0);
+    // SAFETY: `kept <= i`, and `i`, or a vector from it, is inside of both slices. Ids are moved as the bits of floats.
+    unsafe {
+        if L::COMPRESSES {
+            while i + L::LANES <= n {
+                let (v, w) = (L::load(p.add(i)), L::load(q.add(i).cast()));
+                let above = L::greater(v, L::splat(value));
+                L::store(p.add(kept), L::compress(v, above));
+                L::store(q.add(kept).cast(), L::compress(w, above));
+                kept += above.count_ones() as usize;
+                i += L::LANES;
+            }
+        }
+        while i < n {
+            let score = *p.add(i);
+            *p.add(kept) = score;
+            *q.add(kept) = *q.add(i);
+            kept += usize::from(score > value);
+            i += 1;
+        }
+    }
+    kept
+}
+
+/// Sorts by counting for each score how many are greater, best first: quadratic, but without a branch that depends on the scores.
+/// No score is NaN; `work` has room for them all.
+#[inline(always)]
+pub(super) fn sort_by_rank(scores: &mut [f32], work: &mut [f32]) {
+    for (copy, score) in work.iter_mut().zip(&*scores) {
+        *copy = *score;
+    }
+    let copies = work.get(..scores.len()).unwrap_or_default();
+    scores.fill(f32::NAN);
+    for &score in copies {
+        if let Some(slot) = scores.get_mut(count_above(copies, score)) {
+            *slot = score;
+        }
+    }
+    // Equal scores fell on one place; those after it are theirs.
+    let mut last = f32::NAN;
+    for slot in scores {
+        if slot.is_nan() {
+            *slot = last;
+        }
+        last = *slot;
+    }
+}
+
+/// The sum in f64, if no order of adding rounds: then it is the sum best first. All values are multiples of the last place of the
+/// smallest, and f64 holds 53 places.
+#[inline(always)]
+pub(super) fn sum_if_exact(values: &[f32]) -> Option<f64> {
+    const LANES: usize = 16;
+    let (most, least) = values.iter().fold((0, u32::MAX), |(most, least), x| {
+        let bits = x.to_bits() & 0x7FFF_FFFF;
+        (bits.max(most), bits.wrapping_sub(1).min(least)) // zero is a multiple of everything
+    });
+    let exponent = |bits: u32| (bits >> 23).max(1);
+    let carries = usize::BITS - values.len().leading_zeros();
+    if most >= f32::INFINITY.to_bits() || exponent(most) + 24 + carries > exponent(least.wrapping_add(1)) + 53 {
+        return None;
+    }
+    let mut lanes = [0f64; LANES];
+    let (chunks, tail) = values.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *lane += f64::from(*x);
+        }
+    }
+    for (lane, x) in lanes.iter_mut().zip(tail) {
+        *lane += f64::from(*x);
+    }
+    Some(lanes.iter().sum())
+}
+
 /// `scores[i] -= bias[i]`.
 #[inline(always)]
 pub(super) fn subtract(scores: &mut [f32], bias: &[f32]) {
     for (score, bias) in scores.iter_mut().zip(bias) {
         *score -= bias;
-    }
-}
-
-/// Turns exact dots (i32 bits) into scores: `((f32)dot * scale_query) * scale_row`, each step rounded.
-#[inline(always)]
-pub(super) fn scale_dots(dots: &mut [u32], scale_query: Option<&[f32]>, scale_row: f32) {
-    match scale_query {
-        Some(scale) => {
-            for (dot, scale) in dots.iter_mut().zip(scale) {
-                *dot = ((*dot as i32 as f32 * scale) * scale_row).to_bits();
-            }
-        }
-        None => {
-            for dot in dots {
-                *dot = ((*dot as i32 as f32) * scale_row).to_bits();
-            }
-        }
     }
 }
 

@@ -54,12 +54,34 @@ macro_rules! f32_shells {
                 unsafe { rows::above::<$depth>(scores, n, threshold) }
             }
             $(#[$attribute])*
-            pub(in crate::kernel) unsafe fn subtract(scores: &mut [f32], bias: &[f32]) {
-                rows::subtract(scores, bias)
+            pub(in crate::kernel) unsafe fn append(scores: *const f32, n: usize, mask: u64, cut: f32, to: *mut f32) -> usize {
+                // SAFETY: the shell's contract is the algorithm's.
+                unsafe { rows::append::<$depth>(scores, n, mask, cut, to) }
             }
             $(#[$attribute])*
-            pub(in crate::kernel) unsafe fn scale_dots(dots: &mut [u32], scale_query: Option<&[f32]>, scale_row: f32) {
-                rows::scale_dots(dots, scale_query, scale_row)
+            pub(in crate::kernel) unsafe fn insert_above(best: &mut [f32], scores: &[f32], mask: u64) {
+                rows::insert_above::<$depth>(best, scores, mask)
+            }
+            $(#[$attribute])*
+            pub(in crate::kernel) unsafe fn retain_above(scores: &mut [f32], value: f32) -> usize {
+                rows::retain_above::<$depth>(scores, value)
+            }
+            $(#[$attribute])*
+            pub(in crate::kernel) unsafe fn retain_pairs_above(scores: &mut [f32], ids: &mut [u32], value: f32) -> usize {
+                // SAFETY: the shell's contract is the algorithm's.
+                unsafe { rows::retain_pairs_above::<$depth>(scores, ids, value) }
+            }
+            $(#[$attribute])*
+            pub(in crate::kernel) unsafe fn sort_by_rank(scores: &mut [f32], work: &mut [f32]) {
+                rows::sort_by_rank(scores, work)
+            }
+            $(#[$attribute])*
+            pub(in crate::kernel) unsafe fn sum_if_exact(values: &[f32]) -> Option<f64> {
+                rows::sum_if_exact(values)
+            }
+            $(#[$attribute])*
+            pub(in crate::kernel) unsafe fn subtract(scores: &mut [f32], bias: &[f32]) {
+                rows::subtract(scores, bias)
             }
             $(#[$attribute])*
             pub(in crate::kernel) unsafe fn max_abs_bits(row: &[f32]) -> u32 {

@@ -3,7 +3,7 @@
 //! ```text
 //! panel   [step][NV * LANES] words     the bank, packed: word `step` of every bank row of the panel side by side
 //! a       [MR][A_STRIDE]     words     the gallery group, rows copied one after the other
-//! c       [MR][...]          words     sums
+//! c       [MR][...]          words     sums, then scores
 //!
 //! for each step:  b[v] = panel[step][v];   for each row r:  c[r][v] += splat(a[r][step]) * b[v]
 //! ```
@@ -12,14 +12,18 @@
 //! ([`TileLanes::SHARED`]), `a` holds panels of so many rows instead, each in the place of its rows.
 //!
 //! Each pair is one chain of fused multiply-adds in index order, whatever the tile's shape, so every shape gives the same bits.
-//! The sums of a block of bank rows end in `c`, which stays in the first cache level.
+//! With the last step the sums become scores and are compared with the limit of their row before anything is stored: a panel's
+//! columns of a row are written when one of them is above it, and a bit mask says which.
 #![allow(clippy::needless_range_loop)] // the index names a register of a grid, in step with that of its neighbour
 
-use crate::simd::{TileLanes, Transpose, prefetch};
+use crate::simd::{DepthF32, TileLanes, Transpose, prefetch};
 
 /// Words from one copied gallery row to the next: 512 words of depth, and a cache line so that rows do not fall on the same sets.
 /// A constant, so that all rows of the group are reached from one register.
 pub(super) const A_STRIDE: usize = DEPTH_BLOCK + 16;
+
+/// Gallery rows of the largest tile on any instruction set.
+pub(super) const GROUP_MAX: usize = 16;
 
 /// Words of depth that one run of the tile takes at most.
 pub(super) const DEPTH_BLOCK: usize = 512;
@@ -40,12 +44,29 @@ pub(super) struct TileJob {
     /// What the sums start from; row `r` at `init + r * init_stride`.
     pub init: *const u32,
     pub init_stride: usize,
-    /// Where the sums go; row `r` at `c + r * c_stride`, panel after panel.
+    /// Where the sums or scores go; row `r` at `c + r * c_stride`, panel after panel.
     pub c: *mut u32,
     pub c_stride: usize,
+    /// Whether the sums are complete with this run.
+    pub last: bool,
+    pub score: ScoreJob,
     /// Memory that will be copied next: fetched a little with every panel, so that the copy does not wait for it.
     pub next: *const u8,
     pub next_bytes: usize,
+}
+
+/// How complete sums become scores.
+#[derive(Clone, Copy)]
+pub(super) struct ScoreJob {
+    /// Scales of the bank rows (codes only), panel after panel, and of the gallery rows.
+    pub scales: *const f32,
+    pub row_scales: *const f32,
+    /// What a score has to exceed, for each row (NaN: every score is wanted), or for each column where the sides are exchanged.
+    pub limits: *const f32,
+    /// The panels hold gallery rows: limits are theirs, and their scales come second, as always.
+    pub exchanged: bool,
+    /// Bit `i` of row `r`, panel `p`, at `masks + r * panel_count + p`: column `i` of the panel is wanted.
+    pub masks: *mut u64,
 }
 
 /// Runs a job with the largest tiles that fit its rows; the largest has `MR` registers of rows.
@@ -53,7 +74,7 @@ pub(super) struct TileJob {
 /// # Safety
 /// As [`TileLanes`]; all memory that the job names is valid: `a` for `rows` rows (whole panels of `SHARED`) of `steps` words, each
 /// panel for `steps` words of its `NV * LANES / DEPTH` bank rows, `init` and `c` for `rows` rows of a word for each bank row of
-/// `panel_count` panels. `init` and `c` may be the same.
+/// `panel_count` panels. `init` and `c` may be the same. With `last` also what [`ScoreJob`] names, for as many rows and columns.
 #[inline(always)]
 pub(super) unsafe fn group<L: TileLanes, const MR: usize, const NV: usize>(job: TileJob) {
     const { assert!(L::SHARED == 1 || L::SHARED == 4) }; // what there are tiles for
@@ -67,6 +88,12 @@ pub(super) unsafe fn group<L: TileLanes, const MR: usize, const NV: usize>(job: 
                 a: job.a.add(row * A_STRIDE),
                 init: job.init.add(row * job.init_stride),
                 c: job.c.add(row * job.c_stride),
+                score: ScoreJob {
+                    row_scales: job.score.row_scales.wrapping_add(row),
+                    limits: job.score.limits.wrapping_add(if job.score.exchanged { 0 } else { row }),
+                    masks: job.score.masks.wrapping_add(row * job.panel_count),
+                    ..job.score
+                },
                 next_bytes: if row == 0 { job.next_bytes } else { 0 },
                 ..job
             };
@@ -92,19 +119,35 @@ pub(super) unsafe fn group<L: TileLanes, const MR: usize, const NV: usize>(job: 
 /// `MR` registers of rows, of which `rows` rows exist, against all panels.
 #[inline(always)]
 unsafe fn strip<L: TileLanes, const MR: usize, const NV: usize>(job: TileJob, rows: usize) {
-    const LINE: usize = 64;
-    let width = NV * L::LANES / L::DEPTH;
-    let fetched = job.next_bytes.div_ceil(LINE).div_ceil(job.panel_count.max(1)) * LINE;
+    let columns = L::LANES / L::DEPTH;
+    let width = NV * columns;
+    const { assert!(NV.is_multiple_of(L::DEPTH)) }; // whole vectors of sums for each row
+    // A prefetch a step: as many at once as there are lines would wait for each other.
+    let fetch = job.next_bytes.div_ceil((job.panel_count * job.steps / L::DEPTH).max(1));
     for p in 0..job.panel_count {
-        for line in (p * fetched..((p + 1) * fetched).min(job.next_bytes)).step_by(LINE) {
-            prefetch(job.next.wrapping_add(line));
-        }
+        let next = (job.next.wrapping_add(p * job.steps / L::DEPTH * fetch), fetch);
         // SAFETY: panel `p < panel_count`, and its columns of `init` and `c`, belong to the job.
         unsafe {
             let panel = job.panels.add(p * job.panel_stride);
-            let init = job.init.add(p * width);
+            let sums = tile::<L, MR, NV>(job.a, rows, job.steps, panel, job.init.add(p * width), job.init_stride, next);
             let c = job.c.add(p * width);
-            tile::<L, MR, NV>(job.a, rows, job.steps, panel, init, job.init_stride, c, job.c_stride);
+            if job.last {
+                let score = ScoreJob {
+                    scales: job.score.scales.wrapping_add(p * width),
+                    limits: job.score.limits.wrapping_add(if job.score.exchanged { p * width } else { 0 }),
+                    masks: job.score.masks.add(p),
+                    ..job.score
+                };
+                scores::<L, MR, NV>(&sums, &score, rows, c, job.c_stride, job.panel_count);
+            } else {
+                for r in 0..MR * L::ROWS {
+                    if r < rows {
+                        for v in 0..NV / L::DEPTH {
+                            L::store(c.add(r * job.c_stride + v * L::LANES), L::row_sums(&sums[r / L::ROWS], r % L::ROWS, v));
+                        }
+                    }
+                }
+            }
         }
     }
 }
@@ -119,9 +162,8 @@ unsafe fn tile<L: TileLanes, const MR: usize, const NV: usize>(
     panel: *const u32,
     init: *const u32,
     init_stride: usize,
-    c: *mut u32,
-    c_stride: usize,
-) {
+    next: (*const u8, usize),
+) -> [[L::V; NV]; MR] {
     let columns = L::LANES / L::DEPTH;
     // Registers of rows that a vector of the gallery side serves, and where that of register `r` is.
     let served = if L::SHARED == 1 { 1 } else { L::LANES / L::DEPTH / L::ROWS };
@@ -131,30 +173,84 @@ unsafe fn tile<L: TileLanes, const MR: usize, const NV: usize>(
     };
     // Where a register has no second row, it starts from the first one's.
     let stride = |r: usize| if r * L::ROWS + 1 < rows { init_stride } else { 0 };
-    const { assert!(NV.is_multiple_of(L::DEPTH)) }; // whole vectors of sums for each row
-    // SAFETY: `strip` passes memory for `rows` rows, `steps` steps and one panel; all offsets below stay inside of it: sums are
-    // those of rows that exist, and a panel of the gallery side is whole.
+    // SAFETY: `strip` passes memory for `rows` rows, `steps` steps and one panel; all offsets below stay inside of it: initial
+    // sums are those of rows that exist, and a panel of the gallery side is whole.
     unsafe {
         let mut acc: [[L::V; NV]; MR] = core::array::from_fn(|r| {
             let init = init.add((r * L::ROWS).min(rows - 1) * init_stride);
             core::array::from_fn(|v| L::load_sums(init.add(v * columns), stride(r)))
         });
         let mut b = panel;
+        let mut fetch = next.0;
         for s in 0..steps / L::DEPTH {
             let bank: [L::V; NV] = core::array::from_fn(|v| L::load(b.add(v * L::LANES)));
             b = b.add(NV * L::LANES);
+            prefetch(fetch);
+            fetch = fetch.wrapping_add(next.1);
             let words = a.add(s * L::DEPTH * L::SHARED);
             for (i, sums) in acc.chunks_exact_mut(served).enumerate() {
                 L::step(sums, L::load_gallery(words.add(offset(i * served))), &bank);
             }
         }
-        for r in 0..MR * L::ROWS {
-            if r < rows {
-                for v in 0..NV / L::DEPTH {
-                    L::store(c.add(r * c_stride + v * L::LANES), L::row_sums(&acc[r / L::ROWS], r % L::ROWS, v));
+        acc
+    }
+}
+
+/// Turns complete sums into scores, and writes them with the masks of what is wanted.
+#[inline(always)]
+unsafe fn scores<L: TileLanes, const MR: usize, const NV: usize>(
+    sums: &[[L::V; NV]; MR],
+    job: &ScoreJob,
+    rows: usize,
+    c: *mut u32,
+    c_stride: usize,
+    masks_stride: usize,
+) {
+    const { assert!(MR * L::ROWS <= GROUP_MAX) };
+    // Written out for each row, so that the sums stay in registers: a loop of this size is not unrolled.
+    macro_rules! rows {
+        ($($r:literal)*) => {
+            $(if let (Some(sums), true) = (sums.get($r / L::ROWS), $r < rows) {
+                // SAFETY: `strip` passes memory for `rows` rows and one panel.
+                unsafe {
+                    let mask = row_scores::<L, NV>(sums, job, $r, $r % L::ROWS, c.add($r * c_stride));
+                    *job.masks.add($r * masks_stride) = mask;
                 }
+            })*
+        };
+    }
+    rows!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+}
+
+/// The scores of one row, the `of_register`th of its register; returns the mask of those above the limit.
+#[inline(always)]
+unsafe fn row_scores<L: TileLanes, const NV: usize>(
+    sums: &[L::V; NV],
+    job: &ScoreJob,
+    row: usize,
+    of_register: usize,
+    c: *mut u32,
+) -> u64 {
+    // SAFETY: `scores` passes memory for the row, and the columns of one panel.
+    unsafe {
+        let row_scale = *job.row_scales.add(row);
+        let limit = if job.exchanged { 0.0 } else { *job.limits.add(row) };
+        let mut mask = 0;
+        for v in 0..NV / L::DEPTH {
+            let mut scores = L::floats(L::row_sums(sums, of_register, v));
+            if L::SCALED {
+                let (mut first, mut second) = (L::Scores::load(job.scales.add(v * L::LANES)), L::Scores::splat(row_scale));
+                if job.exchanged {
+                    (first, second) = (second, first);
+                }
+                scores = L::Scores::mul(L::Scores::mul(scores, first), second);
             }
+            let limits = if job.exchanged { L::Scores::load(job.limits.add(v * L::LANES)) } else { L::Scores::splat(limit) };
+            mask |= u64::from(L::Scores::greater(scores, limits)) << (v * L::LANES);
+            // Always, though few are wanted: a branch would be taken once in a while, and mispredicted each time.
+            L::Scores::store(c.add(v * L::LANES).cast(), scores);
         }
+        if limit.is_nan() { u64::MAX } else { mask }
     }
 }
 
@@ -178,18 +274,25 @@ pub(super) struct ChainJob<'a> {
 pub(super) unsafe fn chains<L: Transpose<W, Element = f32>, const W: usize>(job: ChainJob, sums: &mut [f32]) {
     const { assert!(L::ELEMENTS == W) };
     let whole = job.dim / W * W;
-    for (ids, sums) in job.ids.chunks(W).zip(sums.chunks_mut(W)) {
+    for (at, (ids, sums)) in job.ids.chunks(W).zip(sums.chunks_mut(W)).enumerate() {
         let mut result = [0u32; W];
+        // Where there are fewer than `W`, the first stands in for the others.
+        let row = |i: usize| {
+            let id = job.ids.get(i).or(ids.first()).copied().unwrap_or(0);
+            job.rows.wrapping_add(id as usize * job.row_stride)
+        };
+        let starts: [_; W] = core::array::from_fn(|i| row(at * W + i));
+        // The rows are anywhere: those that follow are fetched a line at a time, in step with the reading of these.
+        let next: [_; W] = core::array::from_fn(|i| row((at + 1) * W + i));
         // SAFETY: `ids` are rows of the matrix, `W` elements are left from every `step < whole`, and `dim - whole` at the end.
         unsafe {
-            let start = |i: usize| ids.get(i).map(|&id| job.rows.add(id as usize * job.row_stride));
             let mut acc = L::zero_words();
             let mut step = 0;
             while step < whole {
-                let rows = core::array::from_fn(|i| match start(i) {
-                    Some(row) => L::load_row_words(row.add(step)),
-                    None => L::zero_words(),
-                });
+                for row in next {
+                    prefetch(row.wrapping_add(step).cast());
+                }
+                let rows = starts.map(|row| L::load_row_words(row.add(step)));
                 for (i, words) in L::transpose(rows).into_iter().enumerate() {
                     acc = L::mul_add(acc, L::splat(job.row.add(step + i).cast()), words);
                 }
@@ -203,10 +306,7 @@ pub(super) unsafe fn chains<L: Transpose<W, Element = f32>, const W: usize>(job:
                     part
                 };
                 let row = part(job.row);
-                let rows = core::array::from_fn(|i| match start(i) {
-                    Some(row) => L::load_row_words(part(row).as_ptr()),
-                    None => L::zero_words(),
-                });
+                let rows = starts.map(|start| L::load_row_words(part(start).as_ptr()));
                 for (words, x) in L::transpose(rows).into_iter().zip(&row).take(job.dim - whole) {
                     acc = L::mul_add(acc, L::splat(core::ptr::from_ref(x).cast()), words);
                 }

@@ -58,6 +58,21 @@ impl DepthF32 for Avx2 {
         unsafe { _mm256_add_ps(a, b) }
     }
     #[inline(always)]
+    unsafe fn mul(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: AVX2 is the contract of the trait.
+        unsafe { _mm256_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn max(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: AVX2 is the contract of the trait.
+        unsafe { _mm256_max_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn min(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: AVX2 is the contract of the trait.
+        unsafe { _mm256_min_ps(a, b) }
+    }
+    #[inline(always)]
     unsafe fn splat(x: f32) -> __m256 {
         // SAFETY: AVX2 is the contract of the trait.
         unsafe { _mm256_set1_ps(x) }
@@ -188,6 +203,12 @@ impl TileLanes for Avx2 {
         // SAFETY: FMA is the contract of the trait.
         unsafe { _mm256_fmadd_ps(a, b, acc) }
     }
+    type Scores = Self;
+    const SCALED: bool = false;
+    #[inline(always)]
+    unsafe fn floats(sums: __m256) -> __m256 {
+        sums
+    }
 }
 
 /// int8 words of two codes ([`WordLayout::Wide2`](super::WordLayout::Wide2)).
@@ -215,6 +236,13 @@ impl TileLanes for Avx2Codes {
     unsafe fn mul_add(acc: __m256i, a: __m256i, b: __m256i) -> __m256i {
         // SAFETY: AVX2 is the contract of the trait.
         unsafe { _mm256_add_epi32(acc, _mm256_madd_epi16(a, b)) }
+    }
+    type Scores = Avx2;
+    const SCALED: bool = true;
+    #[inline(always)]
+    unsafe fn floats(sums: __m256i) -> __m256 {
+        // SAFETY: AVX2 is the contract of the trait.
+        unsafe { _mm256_cvtepi32_ps(sums) }
     }
 }
 

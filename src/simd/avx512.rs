@@ -39,6 +39,21 @@ impl DepthF32 for Avx512 {
         unsafe { _mm512_add_ps(a, b) }
     }
     #[inline(always)]
+    unsafe fn mul(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: AVX-512 is the contract of the trait.
+        unsafe { _mm512_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn max(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: AVX-512 is the contract of the trait.
+        unsafe { _mm512_max_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn min(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: AVX-512 is the contract of the trait.
+        unsafe { _mm512_min_ps(a, b) }
+    }
+    #[inline(always)]
     unsafe fn splat(x: f32) -> __m512 {
         // SAFETY: AVX-512 is the contract of the trait.
         unsafe { _mm512_set1_ps(x) }
@@ -47,6 +62,12 @@ impl DepthF32 for Avx512 {
     unsafe fn greater(a: __m512, b: __m512) -> u32 {
         // SAFETY: AVX-512 is the contract of the trait.
         unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b).into() }
+    }
+    const COMPRESSES: bool = true;
+    #[inline(always)]
+    unsafe fn compress(v: __m512, mask: u32) -> __m512 {
+        // SAFETY: AVX-512 is the contract of the trait.
+        unsafe { _mm512_maskz_compress_ps(mask as __mmask16, v) }
     }
     #[inline(always)]
     unsafe fn sum(v: __m512) -> f32 {
@@ -144,6 +165,12 @@ impl TileLanes for Avx512 {
         // SAFETY: AVX-512 is the contract of the trait.
         unsafe { _mm512_fmadd_ps(a, b, acc) }
     }
+    type Scores = Self;
+    const SCALED: bool = false;
+    #[inline(always)]
+    unsafe fn floats(sums: __m512) -> __m512 {
+        sums
+    }
 }
 
 /// int8 words of two codes ([`WordLayout::Wide2`](super::WordLayout::Wide2)).
@@ -171,6 +198,13 @@ impl TileLanes for Avx512Codes {
     unsafe fn mul_add(acc: __m512i, a: __m512i, b: __m512i) -> __m512i {
         // SAFETY: AVX-512 is the contract of the trait.
         unsafe { _mm512_add_epi32(acc, _mm512_madd_epi16(a, b)) }
+    }
+    type Scores = Avx512;
+    const SCALED: bool = true;
+    #[inline(always)]
+    unsafe fn floats(sums: __m512i) -> __m512 {
+        // SAFETY: AVX-512 is the contract of the trait.
+        unsafe { _mm512_cvtepi32_ps(sums) }
     }
 }
 

@@ -3,7 +3,7 @@
 //! `vpdpbusd` multiplies unsigned by signed codes, so one side carries an offset of 128 that is taken off the sum. The sums wrap;
 //! only the true sum has to fit, and it does up to [`MAX_DIM`](crate::MAX_DIM).
 
-use super::avx512::transpose;
+use super::avx512::{Avx512, transpose};
 use super::{DepthI8, TileLanes, Transpose};
 use core::arch::x86_64::*;
 
@@ -82,6 +82,13 @@ impl TileLanes for Avx512Vnni {
     unsafe fn mul_add(acc: __m512i, a: __m512i, b: __m512i) -> __m512i {
         // SAFETY: AVX-512 VNNI is the contract of the trait.
         unsafe { _mm512_dpbusd_epi32(acc, a, b) }
+    }
+    type Scores = Avx512;
+    const SCALED: bool = true;
+    #[inline(always)]
+    unsafe fn floats(sums: __m512i) -> __m512 {
+        // SAFETY: AVX-512 is the contract of the trait.
+        unsafe { _mm512_cvtepi32_ps(sums) }
     }
 }
 

@@ -3,7 +3,7 @@
 //! `vpdpbusd` multiplies unsigned by signed codes, so one side carries an offset of 128 that is taken off the sum. The sums wrap;
 //! only the true sum has to fit, and it does up to [`MAX_DIM`](crate::MAX_DIM).
 
-use super::avx2::{sum_i32, transpose};
+use super::avx2::{Avx2, sum_i32, transpose};
 use super::{DepthI8, TileLanes, Transpose};
 use core::arch::x86_64::*;
 
@@ -86,6 +86,13 @@ impl TileLanes for AvxVnni {
     unsafe fn mul_add(acc: __m256i, a: __m256i, b: __m256i) -> __m256i {
         // SAFETY: AVX-VNNI is the contract of the trait.
         unsafe { _mm256_dpbusd_avx_epi32(acc, a, b) }
+    }
+    type Scores = Avx2;
+    const SCALED: bool = true;
+    #[inline(always)]
+    unsafe fn floats(sums: __m256i) -> __m256 {
+        // SAFETY: AVX2 is the contract of the trait.
+        unsafe { _mm256_cvtepi32_ps(sums) }
     }
 }
 

@@ -58,9 +58,21 @@ pub(crate) trait DepthF32 {
     #[cfg(all(target_arch = "arm", target_os = "none", target_abi = "eabihf", not(target_has_atomic = "64")))]
     unsafe fn lanes<const U: usize>(acc: &mut [Self::V; U], a: *const f32, b: *const f32, chunks: usize);
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    /// The greater and the lesser of two numbers.
+    unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn splat(x: f32) -> Self::V;
     /// Bit `i` says whether lane `i` of `a` is greater than that of `b`; false for NaN.
     unsafe fn greater(a: Self::V, b: Self::V) -> u32;
+    /// Whether [`compress`](Self::compress) is one instruction.
+    const COMPRESSES: bool = false;
+    /// The lanes whose bit is set side by side, then anything. Only where `COMPRESSES`.
+    #[inline(always)]
+    unsafe fn compress(v: Self::V, mask: u32) -> Self::V {
+        let _ = mask;
+        v
+    }
     /// Sum of the lanes by halving.
     unsafe fn sum(v: Self::V) -> f32;
     /// Four sums at once; each as [`sum`](Self::sum).
@@ -137,6 +149,12 @@ pub(crate) trait TileLanes {
     unsafe fn row_sums<const NV: usize>(sums: &[Self::V; NV], _row: usize, v: usize) -> Self::V {
         sums[v]
     }
+    /// Lanes of the scores that sums become.
+    type Scores: DepthF32;
+    /// Whether a score is a sum times two scales.
+    const SCALED: bool;
+    /// Sums, a lane for a pair, as floats, rounded once.
+    unsafe fn floats(sums: Self::V) -> <Self::Scores as DepthF32>::V;
 }
 
 /// Packing a panel: `W` = `LANES` rows x `W` words at a time, turned so that a vector holds the words of one step: `DEPTH` of each of

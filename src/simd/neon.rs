@@ -51,6 +51,21 @@ impl DepthF32 for Neon {
         unsafe { vaddq_f32(a, b) }
     }
     #[inline(always)]
+    unsafe fn mul(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vmulq_f32(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn max(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vmaxq_f32(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn min(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vminq_f32(a, b) }
+    }
+    #[inline(always)]
     unsafe fn splat(x: f32) -> float32x4_t {
         // SAFETY: NEON is the contract of the trait.
         unsafe { vdupq_n_f32(x) }
@@ -201,6 +216,12 @@ impl TileLanes for Neon {
         // SAFETY: NEON is the contract of the trait.
         unsafe { vfmaq_f32(acc, gallery, bank) }
     }
+    type Scores = Self;
+    const SCALED: bool = false;
+    #[inline(always)]
+    unsafe fn floats(sums: float32x4_t) -> float32x4_t {
+        sums
+    }
     #[inline(always)]
     unsafe fn load_gallery(p: *const u32) -> float32x4_t {
         // SAFETY: the caller's promise.
@@ -274,6 +295,13 @@ impl TileLanes for NeonCodes {
             let pairs = |i: usize| vpaddq_s32(sums[4 * v + i], sums[4 * v + i + 1]);
             vpaddq_s32(pairs(0), pairs(2))
         }
+    }
+    type Scores = Neon;
+    const SCALED: bool = true;
+    #[inline(always)]
+    unsafe fn floats(sums: int32x4_t) -> float32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vcvtq_f32_s32(sums) }
     }
 }
 

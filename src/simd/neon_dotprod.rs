@@ -3,7 +3,7 @@
 //! Rust's intrinsics for it are unstable, hence `asm!`. It is assembled as part of the shell that it is inlined into, which has the
 //! feature; anywhere else the assembler refuses it.
 
-use super::neon::{load_part_codes, load_words, transpose};
+use super::neon::{Neon, load_part_codes, load_words, transpose};
 use super::{DepthI8, TileLanes, Transpose};
 use core::arch::aarch64::*;
 use core::arch::asm;
@@ -98,6 +98,13 @@ impl TileLanes for NeonDotprod {
             by_lane::<2, NV>(sums2, gallery, bank);
             by_lane::<3, NV>(sums3, gallery, bank);
         }
+    }
+    type Scores = Neon;
+    const SCALED: bool = true;
+    #[inline(always)]
+    unsafe fn floats(sums: int32x4_t) -> float32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vcvtq_f32_s32(sums) }
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Only the tile uses it. Along the depth of two single rows half of the products would be of no use, so `neon_dotprod` does that.
 
-use super::neon::load_words;
+use super::neon::{Neon, load_words};
 use super::{TileLanes, Transpose};
 use core::arch::aarch64::*;
 use core::arch::asm;
@@ -59,6 +59,13 @@ impl TileLanes for NeonI8mm {
             let (a, b) = (vreinterpretq_s64_s32(sums[2 * v]), vreinterpretq_s64_s32(sums[2 * v + 1]));
             vreinterpretq_s32_s64(if row == 0 { vzip1q_s64(a, b) } else { vzip2q_s64(a, b) })
         }
+    }
+    type Scores = Neon;
+    const SCALED: bool = true;
+    #[inline(always)]
+    unsafe fn floats(sums: int32x4_t) -> float32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vcvtq_f32_s32(sums) }
     }
 }
 

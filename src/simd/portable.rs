@@ -41,6 +41,18 @@ impl DepthF32 for Portable {
         a + b
     }
     #[inline(always)]
+    unsafe fn mul(a: f32x4, b: f32x4) -> f32x4 {
+        a * b
+    }
+    #[inline(always)]
+    unsafe fn max(a: f32x4, b: f32x4) -> f32x4 {
+        a.fast_max(b)
+    }
+    #[inline(always)]
+    unsafe fn min(a: f32x4, b: f32x4) -> f32x4 {
+        a.fast_min(b)
+    }
+    #[inline(always)]
     unsafe fn splat(x: f32) -> f32x4 {
         f32x4::splat(x)
     }
@@ -132,6 +144,12 @@ impl TileLanes for Portable {
     unsafe fn mul_add(acc: f32x4, a: f32x4, b: f32x4) -> f32x4 {
         a.mul_add(b, acc)
     }
+    type Scores = Self;
+    const SCALED: bool = false;
+    #[inline(always)]
+    unsafe fn floats(sums: f32x4) -> f32x4 {
+        sums
+    }
 }
 
 /// int8 words of two codes ([`WordLayout::Wide2`](super::WordLayout::Wide2)); a word's halves are told apart by value, so the
@@ -160,6 +178,12 @@ impl TileLanes for PortableCodes {
     unsafe fn mul_add(acc: i32x4, a: i32x4, b: i32x4) -> i32x4 {
         let (a, b): (i16x8, i16x8) = (halves(a), halves(b));
         acc + a.dot(b)
+    }
+    type Scores = Portable;
+    const SCALED: bool = true;
+    #[inline(always)]
+    unsafe fn floats(sums: i32x4) -> f32x4 {
+        sums.round_float()
     }
 }
 

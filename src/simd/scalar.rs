@@ -58,6 +58,18 @@ impl DepthF32 for Scalar {
         a + b
     }
     #[inline(always)]
+    unsafe fn mul(a: f32, b: f32) -> f32 {
+        a * b
+    }
+    #[inline(always)]
+    unsafe fn max(a: f32, b: f32) -> f32 {
+        if a > b { a } else { b }
+    }
+    #[inline(always)]
+    unsafe fn min(a: f32, b: f32) -> f32 {
+        if a < b { a } else { b }
+    }
+    #[inline(always)]
     unsafe fn splat(x: f32) -> f32 {
         x
     }
@@ -134,6 +146,12 @@ impl TileLanes for Scalar {
     unsafe fn mul_add(acc: f32, a: f32, b: f32) -> f32 {
         mul_add(acc, a, b)
     }
+    type Scores = Self;
+    const SCALED: bool = false;
+    #[inline(always)]
+    unsafe fn floats(sums: f32) -> f32 {
+        sums
+    }
 }
 
 /// int8 words of two codes ([`WordLayout::Wide2`](super::WordLayout::Wide2)).
@@ -162,6 +180,12 @@ impl TileLanes for ScalarCodes {
         let low = i32::from(a as i16) * i32::from(b as i16);
         let high = i32::from((a >> 16) as i16) * i32::from((b >> 16) as i16);
         acc.wrapping_add(low as u32).wrapping_add(high as u32)
+    }
+    type Scores = Scalar;
+    const SCALED: bool = true;
+    #[inline(always)]
+    unsafe fn floats(sums: u32) -> f32 {
+        sums as i32 as f32
     }
 }
 

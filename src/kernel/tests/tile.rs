@@ -1,7 +1,7 @@
 //! The bank pass: every tile shape, depth, stride and scratch size gives the bits of one chain per pair.
 
 use super::super::direct::direct_pass;
-use super::super::{SCRATCH_MIN, Span, tile_pass};
+use super::super::{SCRATCH_MIN, Sink, Span, tile_pass};
 use super::oracle::*;
 use crate::MAX_DIM;
 use crate::cpu::Supported;
@@ -13,18 +13,89 @@ use std::vec::Vec;
 /// Enough for every plan at full speed.
 const FULL: usize = 1 << 20;
 
-/// The scores of a range of gallery rows with all bank rows, as the sink gets them; each pair exactly once, bank rows ascending.
+/// The scores of a range of gallery rows with all bank rows, as the sink gets them; each pair exactly once.
 fn pass<T: Element>(isa: Supported, gallery: &Matrix<T>, rows: Span, bank: &Matrix<T>, scratch: &mut [u8]) -> Vec<f32> {
-    let mut scores = vec![f32::NAN; rows.count * bank.rows()];
-    let mut seen = vec![0; rows.count];
-    let done = tile_pass(isa, gallery, rows, bank, scratch, |row, first, part| {
-        assert_eq!(seen[row], first, "bank rows of gallery row {row} out of order");
-        seen[row] += part.len();
-        scores[row * bank.rows() + first..][..part.len()].copy_from_slice(part);
-    });
+    let scores = vec![f32::NAN; rows.count * bank.rows()];
+    let mut all = All { scores, bank_rows: bank.rows(), seen: vec![0; rows.count] };
+    let done = tile_pass(isa, gallery, rows, bank, scratch, &mut all);
     assert!(done.is_some(), "scratch of {} bytes refused", scratch.len());
-    assert!(seen.iter().all(|&n| n == bank.rows()), "bank rows missed: {seen:?}");
-    scores
+    assert!(all.seen.iter().all(|&n| n == bank.rows()), "bank rows missed: {:?}", all.seen);
+    all.scores
+}
+
+/// Wants every score.
+struct All {
+    scores: Vec<f32>,
+    bank_rows: usize,
+    seen: Vec<usize>,
+}
+
+impl Sink for All {
+    fn limit(&mut self, _: usize) -> f32 {
+        f32::NAN
+    }
+
+    fn take(&mut self, row: usize, first: usize, scores: &[f32], mask: u64) {
+        assert_eq!(mask, u64::MAX >> (64 - scores.len()));
+        self.seen[row] += scores.len();
+        let places = &mut self.scores[row * self.bank_rows + first..][..scores.len()];
+        places.copy_from_slice(scores);
+    }
+}
+
+/// Wants what is above a limit of each row; notes what it gets.
+struct Above {
+    limits: Vec<f32>,
+    taken: Vec<Vec<(usize, f32)>>,
+}
+
+impl Sink for Above {
+    fn limit(&mut self, row: usize) -> f32 {
+        self.limits[row]
+    }
+
+    fn take(&mut self, row: usize, first: usize, scores: &[f32], mask: u64) {
+        assert!(mask != 0 && mask <= u64::MAX >> (64 - scores.len()));
+        let wanted = scores.iter().enumerate().filter(|(i, _)| mask >> i & 1 == 1);
+        self.taken[row].extend(wanted.map(|(i, &score)| (first + i, score)));
+    }
+}
+
+/// The sink gets what is above the limit of the row, all of it and nothing else, whatever values the scores have.
+fn limits<T: Sample>() {
+    let mut random = Random(11);
+    for (dim, gallery_rows, bank_rows) in [(1, 17, 100), (5, 9, 600), (37, 13, 49), (515, 7, 97), (1030, 5, 33)] {
+        let problem = Problem::<T>::new(dim as u64 + 3, gallery_rows, bank_rows, dim, (dim, dim));
+        let gallery = Matrix::new(&problem.gallery, gallery_rows, dim).unwrap();
+        let bank = Matrix::new(&problem.bank, bank_rows, dim).unwrap();
+        for isa in isas() {
+            let span = Span::new(0, gallery_rows);
+            let scores = pass(isa, &gallery, span, &bank, &mut vec![0; FULL]);
+            for bytes in [FULL, 50_000, 4096] {
+                let rows = scores.chunks(bank_rows);
+                let extremes = [f32::NEG_INFINITY, f32::INFINITY, 0.0];
+                let limits = rows.enumerate().map(|(i, row)| match extremes.get(i) {
+                    Some(limit) => *limit,
+                    None => row[random.below(bank_rows)], // equal to a score, which is not above it
+                });
+                let mut sink = Above { limits: limits.collect(), taken: vec![Vec::new(); gallery_rows] };
+                tile_pass(isa, &gallery, span, &bank, &mut vec![0; bytes], &mut sink).unwrap();
+                sink.taken.iter_mut().for_each(|taken| taken.sort_by_key(|&(i, _)| i));
+                for ((row, limit), taken) in scores.chunks(bank_rows).zip(&sink.limits).zip(&sink.taken) {
+                    let all = limit.is_nan(); // a score that is NaN was drawn
+                    let above = row.iter().copied().enumerate().filter(|(_, score)| all || score > limit);
+                    let bits = |scores: &[(usize, f32)]| scores.iter().map(|(i, s)| (*i, s.to_bits())).collect::<Vec<_>>();
+                    assert_eq!(bits(taken), bits(&above.collect::<Vec<_>>()), "{:?} dim {dim} limit {limit}", isa.get());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_sink_gets_what_is_above_the_limit() {
+    limits::<f32>();
+    limits::<i8>();
 }
 
 /// Rows of an element type, and what a pair of them has to give.
@@ -221,17 +292,18 @@ fn too_small_a_scratch_is_refused_before_the_first_score() {
     for isa in isas() {
         let mut accepted = false;
         for bytes in 0..4096 {
-            let mut called = false;
-            let done =
-                tile_pass(isa, &gallery, Span::new(0, 2), &bank, &mut memory.from(0)[..bytes], |_, _, _| called = true).is_some();
-            assert_eq!(done, called, "{:?} scratch {bytes}", isa.get());
+            let mut sink = Above { limits: vec![f32::NAN; 2], taken: vec![Vec::new(); 2] };
+            let done = tile_pass(isa, &gallery, Span::new(0, 2), &bank, &mut memory.from(0)[..bytes], &mut sink).is_some();
+            assert_eq!(sink.taken.iter().all(|taken| taken.len() == 3), done, "{:?} scratch {bytes}", isa.get());
+            assert_eq!(sink.taken.iter().all(|taken| taken.is_empty()), !done, "{:?} scratch {bytes}", isa.get());
             assert!(done || !accepted, "{:?}: {bytes} bytes refused, fewer accepted", isa.get());
             accepted = done;
             if done && bytes % 61 == 0 {
                 problem.check(isa, 0, 2, 3, &mut memory.from(0)[..bytes]);
             }
         }
-        let without = tile_pass(isa, &gallery, Span::new(0, 2), &bank, &mut [], |_, _, _| ());
+        let nothing = &mut Above { limits: vec![0.0; 2], taken: vec![] };
+        let without = tile_pass(isa, &gallery, Span::new(0, 2), &bank, &mut [], nothing);
         assert!(accepted && without.is_none(), "{:?}", isa.get());
     }
 }
@@ -242,8 +314,9 @@ fn an_empty_side_gives_no_scores() {
     let (m, empty) = (Matrix::new(&rows, 2, 4).unwrap(), Matrix::new(&rows, 0, 4).unwrap());
     let scratch = &mut [0u8; 4096];
     for isa in isas() {
-        let no_bank = tile_pass(isa, &m, Span::new(0, 2), &empty, scratch, |_, _, s| assert!(s.is_empty()));
-        let no_row = tile_pass(isa, &m, Span::new(2, 0), &m, scratch, |_, _, _| panic!("no gallery row, no scores"));
+        let nothing = &mut Above { limits: vec![f32::NAN; 2], taken: vec![] }; // panics when it gets a score
+        let no_bank = tile_pass(isa, &m, Span::new(0, 2), &empty, scratch, nothing);
+        let no_row = tile_pass(isa, &m, Span::new(2, 0), &m, scratch, nothing);
         assert_eq!((no_bank, no_row), (Some(()), Some(())));
     }
 }
@@ -296,12 +369,10 @@ fn direct<T: Sample>() {
                 let bank = Matrix::with_stride(&problem.bank, bank_rows, dim, dim + 3).unwrap();
                 let rows = Span::new(first, 3 - first);
                 let tiles = pass(isa, &gallery, rows, &bank, &mut vec![0; FULL]);
-                let mut scores = Vec::new();
-                direct_pass(isa, &gallery, rows, &bank, &mut [0xA5; SCRATCH_MIN], |row, first, part| {
-                    assert_eq!(scores.len(), row * bank_rows + first, "every pair once, in order");
-                    scores.extend_from_slice(part);
-                })
-                .expect("the least scratch");
+                let mut all = All { bank_rows, seen: vec![0; rows.count], scores: vec![f32::NAN; rows.count * bank_rows] };
+                direct_pass(isa, &gallery, rows, &bank, &mut [0xA5; SCRATCH_MIN], &mut all).expect("the least scratch");
+                assert_eq!(all.seen, vec![bank_rows; rows.count], "every pair once");
+                let scores = all.scores;
                 // Of a zero only the value counts: every sink stores +0.
                 let bits = |scores: &[f32]| scores.iter().map(|score| (score + 0.0).to_bits()).collect::<Vec<_>>();
                 assert_eq!(bits(&scores), bits(&tiles), "{:?} dim {dim}, {} x {bank_rows}", isa.get(), rows.count);

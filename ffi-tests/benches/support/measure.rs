@@ -1,8 +1,8 @@
 //! Interleaved measurement. On a shared machine the same loop may take twice as long a second later, so nothing is measured alone:
 //! contenders take turns of a few milliseconds, each turn is set against the reference's turns just before and after it, and the
-//! median of those ratios is what is reported.
+//! median of those ratios is what is reported. Time is that of the thread, so what other programs take of the core does not count.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Something to measure: what one call does (operations or bytes), and the call.
 pub struct Contender<'a> {
@@ -32,19 +32,19 @@ impl<'a> Contender<'a> {
     /// Calls per turn so that a turn lasts about `turn`.
     fn calibrate(&mut self, turn: Duration) {
         (self.run)();
-        let start = Instant::now();
+        let start = seconds();
         (self.run)();
-        let once = start.elapsed().as_secs_f64().max(1e-9);
+        let once = (seconds() - start).max(1e-9);
         self.calls = (turn.as_secs_f64() / once).clamp(1.0, 1e7) as u32;
     }
 
     /// Seconds per call in one turn.
     fn turn(&mut self) -> f64 {
-        let start = Instant::now();
+        let start = seconds();
         for _ in 0..self.calls {
             (self.run)();
         }
-        start.elapsed().as_secs_f64() / f64::from(self.calls)
+        (seconds() - start) / f64::from(self.calls)
     }
 }
 
@@ -79,6 +79,23 @@ pub fn interleave(rounds: usize, turn: Duration, contenders: &mut [Contender]) -
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Seconds that this thread has run.
+#[cfg(unix)]
+fn seconds() -> f64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call writes one timespec.
+    let status = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    assert_eq!(status, 0, "the thread has a clock");
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
+
+/// Seconds on the wall, where the thread has no clock of its own.
+#[cfg(not(unix))]
+fn seconds() -> f64 {
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    START.get_or_init(std::time::Instant::now).elapsed().as_secs_f64()
 }
 
 /// Keeps the process on one core, where the system allows it.

@@ -1,6 +1,7 @@
 //! Dot products, score matrices and the search for values that are not numbers.
 #![forbid(unsafe_code)]
 
+use crate::blocks::{BLOCK_ROWS, block_rows, blocks};
 use crate::cpu::{self, Supported};
 use crate::kernel::{self, Dtype, Span};
 use crate::matrix::{Element, MAX_DIM, Matrix};
@@ -49,13 +50,10 @@ pub fn scores<T: Element>(
     let isa = cpu::active();
     ensure_finite(isa, queries, Span::new(0, queries.rows()), "queries")?;
 
-    // Blocks of rows that stay in the second cache level while all queries pass over them.
-    let mut first = 0;
-    while first < span.count {
-        let rows = Span::new(span.first + first, kernel::STRIP.min(span.count - first));
-        let out = out.get_mut(first..).unwrap_or_default();
-        T::grid(isa, queries, Span::new(0, queries.rows()), gallery, rows, out, out_stride);
-        first += rows.count;
+    let all = Span::new(0, queries.rows());
+    for block in blocks(span, block_rows(size_of::<T>() * gallery.dim(), BLOCK_ROWS), None) {
+        let out = out.get_mut(block.first - span.first..).unwrap_or_default();
+        T::grid(isa, queries, all, gallery, block, out, out_stride);
     }
     Ok(())
 }

@@ -50,6 +50,7 @@ extern crate std;
 #[doc(hidden)]
 pub mod abi;
 mod bias;
+mod blocks;
 mod certified;
 mod collect;
 mod cpu;

@@ -154,7 +154,8 @@ pub trait Dtype: Copy + Sized {
     /// Type of a dot product.
     type Dot;
     fn pair(isa: Supported, a: &[Self], b: &[Self]) -> Self::Dot;
-    /// Scores (scaled, before any bias) of `queries` rows `q` with `gallery` rows `r`, to `out[i * out_stride + j]`.
+    /// Scores (scaled, before any bias) of `queries` rows `q` with `gallery` rows `r`, to `out[i * out_stride + j]`. The rows
+    /// are expected in memory when the queries are the first of their matrix, and otherwise in a cache.
     fn grid(isa: Supported, queries: &Matrix<Self>, q: Span, gallery: &Matrix<Self>, r: Span, out: &mut [f32], out_stride: usize);
     fn tile_shape(isa: Supported) -> TileShape;
     /// Copies a row's elements as words of the gallery side; past the row the words are those of zeros.
@@ -201,6 +202,7 @@ fn raw_grid<T: Element, O>(
         dim: queries.dim(),
         out: out.as_mut_ptr().cast(),
         out_stride,
+        cold: q.first == 0,
     })
 }
 
@@ -281,13 +283,11 @@ impl Dtype for i8 {
         let Some(grid) = raw_grid(queries, q, gallery, r, out, out_stride) else { return };
         // SAFETY: `isa` was detected; `raw_grid` checked the spans against the validated views and the output's length.
         with_i8_shells!(isa, shell => unsafe { shell::grid(grid) });
+        let scales = gallery.scales().and_then(|s| s.get(r.first..));
         for (i, row) in out.chunks_mut(out_stride).take(q.count).enumerate() {
-            let query_scale = queries.scale(q.first + i);
-            let scales = gallery.scales().and_then(|s| s.get(r.first..));
-            for (j, score) in row.iter_mut().take(r.count).enumerate() {
-                let row_scale = scales.and_then(|s| s.get(j).copied()).unwrap_or(1.0);
-                *score = (score.to_bits() as i32 as f32 * query_scale) * row_scale;
-            }
+            let (dots, scale) = (row.get_mut(..r.count).unwrap_or_default(), queries.scale(q.first + i));
+            // SAFETY: `isa` was detected.
+            with_f32_shells!(isa, shell => unsafe { shell::scale_scores(dots, scale, scales) });
         }
     }
 
@@ -385,10 +385,10 @@ pub(crate) fn above(isa: Supported, scores: &[f32], threshold: f32) -> u64 {
     with_f32_shells!(isa, shell => unsafe { shell::above(scores.as_ptr(), scores.len(), threshold) })
 }
 
-/// `scores[i] -= bias[i]`.
-pub(crate) fn subtract(isa: Supported, scores: &mut [f32], bias: &[f32]) {
+/// `scores[i] -= bias[i]`, where there are biases; whether any is then greater than `threshold`.
+pub(crate) fn debias(isa: Supported, scores: &mut [f32], bias: Option<&[f32]>, threshold: f32) -> bool {
     // SAFETY: `isa` was detected.
-    with_f32_shells!(isa, shell => unsafe { shell::subtract(scores, bias) })
+    with_f32_shells!(isa, shell => unsafe { shell::debias(scores, bias, threshold) })
 }
 
 /// Largest magnitude as bits; not less than `f32::INFINITY`'s when a value is not finite.

@@ -11,7 +11,6 @@
  *   nnn_bias_f32(&gallery, &bank, 16, 0.75f, 0, gallery.rows, scratch, scratch_len, bias);      once, offline
  *   nnn_search_f32(&queries, &gallery, bias, NULL, 10, 0, gallery.rows, NULL, 0, hits, found);  for each batch of queries
  *
- *
  * RULES THAT HOLD FOR EVERY FUNCTION
  *
  * Errors     All checks come before the first write: on any status but NNN_OK nothing was written (nnn_find_nonfinite_f32
@@ -78,6 +77,15 @@
     ((size_t)(k) > (SIZE_MAX - NNN_NEIGHBORS_SCRATCH_MIN_BYTES) / 4u                                                     \
          ? SIZE_MAX                                                                                                      \
          : (size_t)(k) * 4u + NNN_NEIGHBORS_SCRATCH_MIN_BYTES)
+
+#define NNN_CERTIFIED_SCRATCH_BYTES(k, dim)                                                                              \
+    ((size_t)(k) > (SIZE_MAX - 660556u) / 32u ? SIZE_MAX                                                                 \
+     : (size_t)(k) > 12125u                   ? (size_t)(k) * 32u + 660556u                                              \
+                                              : (size_t)1048576u)
+
+/* The least scratch of the certified calls. */
+#define NNN_CERTIFIED_SCRATCH_MIN_BYTES(k)                                                                               \
+    ((size_t)(k) > (SIZE_MAX - 5196u) / 32u ? SIZE_MAX : (size_t)(k) * 32u + 5196u)
 
 /// Version of this header. Incompatible changes raise MAJOR (MINOR while MAJOR is 0).
 #define NNN_VERSION_MAJOR 0
@@ -146,7 +154,7 @@ typedef struct nnn_hit {
     uint32_t id;
 } nnn_hit;
 
-/// What the codes of a row lose, as upper bounds; made by [`encode`].
+/// What the codes of a row lose, as upper bounds.
 typedef struct nnn_bound {
     /// |x' - scale * codes|: the residual, all roundings of moving and rotating included.
     float residual;
@@ -559,8 +567,9 @@ nnn_status nnn_encode_f32(const struct nnn_mat_f32 *src,
                           float *scale,
                           struct nnn_bound *bounds);
 
-/// Recommended bytes of scratch of the certified calls: 1 MiB, more for large k; SIZE_MAX when that is not representable.
-/// Less works too, slower, down to 32 k + 5,196 bytes.
+/// Recommended bytes of scratch of the certified calls, good for every instruction set: 1 MiB, and above k = 12,125 646 KiB + 32 k.
+/// SIZE_MAX when that is not representable. NNN_CERTIFIED_SCRATCH_BYTES(k, dim) is the same as a constant. Less works too, slower,
+/// down to NNN_CERTIFIED_SCRATCH_MIN_BYTES(k).
 size_t nnn_certified_scratch(size_t k, size_t dim);
 
 /// nnn_neighbors_update_f32 of the rows, bit for bit, by their codes: an int8 pass finds for each gallery row a short list that
@@ -570,7 +579,7 @@ size_t nnn_certified_scratch(size_t k, size_t dim);
 /// table: count x k floats as for nnn_neighbors_update_f32. certificate: what was done, or NULL.
 ///
 /// O(count * bank rows * dim) of int8 work, on real embeddings about 2 k pairs a row of float work. Errors: as
-/// nnn_neighbors_update_f32; CAPACITY is scratch below the least of nnn_certified_scratch.
+/// nnn_neighbors_update_f32; CAPACITY is scratch below NNN_CERTIFIED_SCRATCH_MIN_BYTES(k).
 NNN_MUST_USE
 nnn_status nnn_neighbors_update_certified(const struct nnn_encoded *gallery,
                                           const struct nnn_encoded *bank,
@@ -584,8 +593,8 @@ nnn_status nnn_neighbors_update_certified(const struct nnn_encoded *gallery,
 
 /// nnn_bias_f32 of the rows, bit for bit, by their codes; as nnn_neighbors_update_certified.
 ///
-/// bias: count floats. certificate: what was done, or NULL. Errors: as nnn_bias_f32; CAPACITY is scratch below the least of
-/// nnn_certified_scratch.
+/// bias: count floats. certificate: what was done, or NULL. Errors: as nnn_bias_f32; CAPACITY is scratch below
+/// NNN_CERTIFIED_SCRATCH_MIN_BYTES(k).
 NNN_MUST_USE
 nnn_status nnn_bias_certified(const struct nnn_encoded *gallery,
                               const struct nnn_encoded *bank,
@@ -602,7 +611,7 @@ nnn_status nnn_bias_certified(const struct nnn_encoded *gallery,
 /// NNN_SIDE_QUERY and the mean and seed of the gallery.
 ///
 /// bias, allow, hits, found: as for nnn_search_f32. certificate: what was done, or NULL. Errors: as nnn_search_f32, and CAPACITY
-/// (scratch below the least of nnn_certified_scratch).
+/// (scratch below NNN_CERTIFIED_SCRATCH_MIN_BYTES(k)).
 NNN_MUST_USE
 nnn_status nnn_search_certified(const struct nnn_encoded *queries,
                                 const struct nnn_encoded *gallery,
@@ -636,8 +645,10 @@ NNN_STATIC_ASSERT_(sizeof(nnn_mat_f32) == 4 * sizeof(size_t) && offsetof(nnn_mat
 NNN_STATIC_ASSERT_(sizeof(nnn_mat_i8) == 5 * sizeof(size_t) && offsetof(nnn_mat_i8, data) == 0 &&
                    offsetof(nnn_mat_i8, scale) == sizeof(size_t) && offsetof(nnn_mat_i8, rows) == 2 * sizeof(size_t) &&
                    offsetof(nnn_mat_i8, dim) == 3 * sizeof(size_t) && offsetof(nnn_mat_i8, stride) == 4 * sizeof(size_t));
-NNN_STATIC_ASSERT_(sizeof(nnn_bound) == 16 && offsetof(nnn_bound, offset) == 12);
-NNN_STATIC_ASSERT_(sizeof(nnn_certificate) == 16 && offsetof(nnn_certificate, exhausted) == 8);
+NNN_STATIC_ASSERT_(sizeof(nnn_bound) == 16 && offsetof(nnn_bound, residual) == 0 && offsetof(nnn_bound, norm) == 4 &&
+                   offsetof(nnn_bound, length) == 8 && offsetof(nnn_bound, offset) == 12);
+NNN_STATIC_ASSERT_(sizeof(nnn_certificate) == 16 && offsetof(nnn_certificate, rescored) == 0 &&
+                   offsetof(nnn_certificate, exhausted) == 8);
 NNN_STATIC_ASSERT_(sizeof(nnn_encoded) == 10 * sizeof(size_t) && offsetof(nnn_encoded, codes) == 4 * sizeof(size_t) &&
                    offsetof(nnn_encoded, bounds) == 9 * sizeof(size_t));
 #undef NNN_STATIC_ASSERT_

@@ -24,6 +24,21 @@ pub fn dot<T: Element>(a: &[T], b: &[T]) -> Result<T::Dot> {
     Ok(T::pair(cpu::active(), a, b))
 }
 
+/// Dot products of one row with four, each with the bits of [`dot`]: what a graph index asks for at every step, in less time than four
+/// calls. O(dim).
+///
+/// ```
+/// assert_eq!(nnn::dot4(&[1.0f32, 2.0], [&[1.0, 0.0], &[0.0, 1.0], &[1.0, 1.0], &[-1.0, 0.0]]), Ok([1.0, 2.0, 3.0, -1.0]));
+/// ```
+///
+/// # Errors
+/// `Dim`: the lengths differ, are 0 or above [`MAX_DIM`].
+pub fn dot4<T: Element>(query: &[T], rows: [&[T]; 4]) -> Result<[T::Dot; 4]> {
+    ensure(!query.is_empty() && query.len() <= MAX_DIM, Status::Dim, "query")?;
+    ensure(rows.iter().all(|row| row.len() == query.len()), Status::Dim, "rows")?;
+    Ok(T::quad(cpu::active(), query, rows))
+}
+
 /// Scores of all queries with the gallery rows of a range: `out[q * out_stride + (r - rows.start)] = <query q, row r>`; for codes
 /// `((f32)dot * scale_query) * scale_row`.
 ///

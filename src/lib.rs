@@ -69,7 +69,7 @@ mod topk;
 pub use bias::bias;
 pub use certified::{Certificate, Encoded, bias_certified, certified_scratch, search_certified};
 pub use cpu::{Isa, IsaSet, declare_hwcap, decode_aarch64, decode_x86};
-pub use dot::{dot, find_nonfinite, scores};
+pub use dot::{dot, dot4, find_nonfinite, scores};
 pub use encode::{Bound, Side, encode, mean};
 pub use matrix::{Element, MAX_DIM, Matrix};
 pub use neighbors::{Neighbors, neighbors_scratch};

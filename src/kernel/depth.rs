@@ -257,10 +257,7 @@ unsafe fn tile_f32<L: DepthF32, const T: usize, const N: usize, const SUMS: usiz
     r: usize,
     apart: usize,
 ) {
-    let at_once = const { at_once::<T, SUMS>(RB * N) };
-    let ahead = g.row_count * g.row_stride;
-    let (chunks, tail) = (g.dim / VIRTUAL_LANES, g.dim % VIRTUAL_LANES);
-    // SAFETY: the caller has `q + N <= query_count` and `r + 3 * apart < row_count`; offsets as in `pair_f32`.
+    // SAFETY: the caller has `q + N <= query_count` and `r + 3 * apart < row_count`.
     unsafe {
         let (mut a, mut b) = ([g.queries; N], [g.rows; RB]);
         for i in 0..N {
@@ -269,6 +266,28 @@ unsafe fn tile_f32<L: DepthF32, const T: usize, const N: usize, const SUMS: usiz
         for j in 0..RB {
             b[j] = g.row(r + j * apart);
         }
+        let sums = products_f32::<L, T, N, SUMS, FETCH>(a, b, g.dim, g.row_count * g.row_stride);
+        for i in 0..N {
+            g.put4(q + i, r, apart, sums[i]);
+        }
+    }
+}
+
+/// Dot products of `N` x 4 rows, anywhere; may prefetch what lies `ahead` elements behind the second ones.
+///
+/// # Safety
+/// As [`DepthF32`]; all rows are valid for `dim` reads.
+#[inline(always)]
+pub(super) unsafe fn products_f32<L: DepthF32, const T: usize, const N: usize, const SUMS: usize, const FETCH: bool>(
+    a: [*const f32; N],
+    b: [*const f32; RB],
+    dim: usize,
+    ahead: usize,
+) -> [[f32; RB]; N] {
+    let at_once = const { at_once::<T, SUMS>(RB * N) };
+    let (chunks, tail) = (dim / VIRTUAL_LANES, dim % VIRTUAL_LANES);
+    // SAFETY: offsets as in `pair_f32`.
+    unsafe {
         let mut all = [[[L::zero(); RB]; N]; T];
         for (pass, kept) in all.chunks_exact_mut(at_once).enumerate() {
             let mut acc = [[[L::zero(); RB]; N]; AT_ONCE_MAX];
@@ -312,6 +331,7 @@ unsafe fn tile_f32<L: DepthF32, const T: usize, const N: usize, const SUMS: usiz
                 *kept = acc;
             }
         }
+        let mut sums = [[0.0; RB]; N];
         for i in 0..N {
             let mut folded = [L::zero(); RB];
             for j in 0..RB {
@@ -321,8 +341,9 @@ unsafe fn tile_f32<L: DepthF32, const T: usize, const N: usize, const SUMS: usiz
                 }
                 folded[j] = halve::<L, T>(groups);
             }
-            g.put4(q + i, r, apart, L::sum4(folded));
+            sums[i] = L::sum4(folded);
         }
+        sums
     }
 }
 
@@ -454,9 +475,7 @@ unsafe fn group_i8<L: DepthI8, const N: usize>(g: &Grid<i8, u32>, walk: &Walk) {
 /// `N` queries from `q` on x the rows `r + j * apart`.
 #[inline(always)]
 unsafe fn tile_i8<L: DepthI8, const N: usize>(g: &Grid<i8, u32>, q: usize, r: usize, apart: usize, offsets: &[i32; N]) {
-    let steps = g.dim / L::CODES;
-    let tail = g.dim % L::CODES;
-    // SAFETY: the caller has `q + N <= query_count` and `r + 3 * apart < row_count`; offsets as in `pair_i8`.
+    // SAFETY: the caller has `q + N <= query_count` and `r + 3 * apart < row_count`.
     unsafe {
         let (mut a, mut b) = ([g.queries; N], [g.rows; RB]);
         for i in 0..N {
@@ -465,6 +484,37 @@ unsafe fn tile_i8<L: DepthI8, const N: usize>(g: &Grid<i8, u32>, q: usize, r: us
         for j in 0..RB {
             b[j] = g.row(r + j * apart);
         }
+        let sums = products_i8::<L, N>(a, b, g.dim);
+        for i in 0..N {
+            g.put4(q + i, r, apart, sums[i].map(|sum| sum.wrapping_sub(offsets[i]) as u32));
+        }
+    }
+}
+
+/// Dot products of one row with four, anywhere.
+///
+/// # Safety
+/// As [`DepthI8`]; all rows are valid for `dim` reads.
+#[inline(always)]
+pub(super) unsafe fn quad_i8<L: DepthI8>(a: *const i8, b: [*const i8; RB], dim: usize) -> [i32; RB] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let offset = query_offset::<L>(a, dim);
+        let [sums] = products_i8::<L, 1>([a], b, dim);
+        sums.map(|sum| sum.wrapping_sub(offset))
+    }
+}
+
+/// Sums of `N` x 4 rows, anywhere, the set's offset still in them.
+///
+/// # Safety
+/// As [`DepthI8`]; all rows are valid for `dim` reads.
+#[inline(always)]
+unsafe fn products_i8<L: DepthI8, const N: usize>(a: [*const i8; N], b: [*const i8; RB], dim: usize) -> [[i32; RB]; N] {
+    let steps = dim / L::CODES;
+    let tail = dim % L::CODES;
+    // SAFETY: offsets as in `pair_i8`.
+    unsafe {
         let mut acc = [[L::zero(); RB]; N];
         for s in 0..steps {
             let at = s * L::CODES;
@@ -484,8 +534,10 @@ unsafe fn tile_i8<L: DepthI8, const N: usize>(g: &Grid<i8, u32>, q: usize, r: us
                 }
             }
         }
+        let mut sums = [[0; RB]; N];
         for i in 0..N {
-            g.put4(q + i, r, apart, L::sum4(acc[i]).map(|sum| sum.wrapping_sub(offsets[i]) as u32));
+            sums[i] = L::sum4(acc[i]);
         }
+        sums
     }
 }

@@ -154,6 +154,8 @@ pub trait Dtype: Copy + Sized {
     /// Type of a dot product.
     type Dot;
     fn pair(isa: Supported, a: &[Self], b: &[Self]) -> Self::Dot;
+    /// One row with four, each as [`pair`](Self::pair).
+    fn quad(isa: Supported, a: &[Self], b: [&[Self]; 4]) -> [Self::Dot; 4];
     /// Scores (scaled, before any bias) of `queries` rows `q` with `gallery` rows `r`, to `out[i * out_stride + j]`. The rows
     /// are expected in memory when the queries are the first of their matrix, and otherwise in a cache.
     fn grid(isa: Supported, queries: &Matrix<Self>, q: Span, gallery: &Matrix<Self>, r: Span, out: &mut [f32], out_stride: usize);
@@ -214,6 +216,12 @@ impl Dtype for f32 {
         let dim = a.len().min(b.len());
         // SAFETY: `isa` was detected; both slices hold `dim` elements.
         with_f32_shells!(isa, shell => unsafe { shell::pair(a.as_ptr(), b.as_ptr(), dim) })
+    }
+
+    fn quad(isa: Supported, a: &[f32], b: [&[f32]; 4]) -> [f32; 4] {
+        let dim = b.iter().fold(a.len(), |dim, row| dim.min(row.len()));
+        // SAFETY: `isa` was detected; all slices hold `dim` elements.
+        with_f32_shells!(isa, shell => unsafe { shell::quad(a.as_ptr(), b.map(<[f32]>::as_ptr), dim) })
     }
 
     fn grid(isa: Supported, queries: &Matrix<f32>, q: Span, gallery: &Matrix<f32>, r: Span, out: &mut [f32], out_stride: usize) {
@@ -277,6 +285,12 @@ impl Dtype for i8 {
         let dim = a.len().min(b.len());
         // SAFETY: `isa` was detected; both slices hold `dim` elements.
         with_i8_shells!(isa, shell => unsafe { shell::pair(a.as_ptr(), b.as_ptr(), dim) })
+    }
+
+    fn quad(isa: Supported, a: &[i8], b: [&[i8]; 4]) -> [i32; 4] {
+        let dim = b.iter().fold(a.len(), |dim, row| dim.min(row.len()));
+        // SAFETY: `isa` was detected; all slices hold `dim` elements.
+        with_i8_shells!(isa, shell => unsafe { shell::quad(a.as_ptr(), b.map(<[i8]>::as_ptr), dim) })
     }
 
     fn grid(isa: Supported, queries: &Matrix<i8>, q: Span, gallery: &Matrix<i8>, r: Span, out: &mut [f32], out_stride: usize) {

@@ -25,6 +25,12 @@ macro_rules! f32_shells {
                 unsafe { depth::pair_f32::<$depth, $t, $u>(a, b, dim) }
             }
             $(#[$attribute])*
+            pub(in crate::kernel) unsafe fn quad(a: *const f32, b: [*const f32; 4], dim: usize) -> [f32; 4] {
+                // SAFETY: the shell's contract is the algorithm's.
+                let [sums] = unsafe { depth::products_f32::<$depth, $t, 1, $sums, false>([a], b, dim, 0) };
+                sums
+            }
+            $(#[$attribute])*
             pub(in crate::kernel) unsafe fn grid(g: Grid<f32, f32>) {
                 // SAFETY: the shell's contract is the algorithm's.
                 unsafe { depth::grid_f32::<$depth, $t, $u, $first, $qb, $sums>(g) }
@@ -123,6 +129,11 @@ macro_rules! i8_shells {
             pub(in crate::kernel) unsafe fn pair(a: *const i8, b: *const i8, dim: usize) -> i32 {
                 // SAFETY: the shell's contract is the algorithm's.
                 unsafe { depth::pair_i8::<$depth>(a, b, dim) }
+            }
+            $(#[$attribute])*
+            pub(in crate::kernel) unsafe fn quad(a: *const i8, b: [*const i8; 4], dim: usize) -> [i32; 4] {
+                // SAFETY: the shell's contract is the algorithm's.
+                unsafe { depth::quad_i8::<$depth>(a, b, dim) }
             }
             $(#[$attribute])*
             pub(in crate::kernel) unsafe fn grid(g: Grid<i8, u32>) {

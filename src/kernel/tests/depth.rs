@@ -217,3 +217,22 @@ fn codes_are_exact_at_the_largest_dim() {
         }
     }
 }
+
+/// One row with four others has the bits of four pairs, at every length; the four are different rows in any order.
+#[test]
+fn four_rows_at_once_are_four_pairs() {
+    let (floats, codes) = (float_pairs(), code_pairs());
+    for dim in 1..=LONGEST {
+        let pick = |i: usize, n: usize| (7 * i + dim) % n;
+        for isa in isas() {
+            let float = |i: usize| &floats[pick(i, floats.len())].2[..dim];
+            let query = &floats[dim % floats.len()].1[..dim];
+            let got = f32::quad(isa, query, [0, 1, 2, 3].map(float)).map(f32::to_bits);
+            assert_eq!(got, [0, 1, 2, 3].map(|i| f32::pair(isa, query, float(i)).to_bits()), "{:?} dim {dim}", isa.get());
+            let code = |i: usize| &codes[pick(i, codes.len())].2[..dim];
+            let query = &codes[dim % codes.len()].1[..dim];
+            let expected = [0, 1, 2, 3].map(|i| dot_i64(query, code(i)));
+            assert_eq!(i8::quad(isa, query, [0, 1, 2, 3].map(code)).map(i64::from), expected, "{:?} dim {dim}", isa.get());
+        }
+    }
+}

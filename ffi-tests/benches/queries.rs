@@ -80,9 +80,16 @@ fn pairs<T: Element>(options: &Options, isa: Isa, rows: &Matrix<T>, int8: bool) 
     let dot = Contender::new("dot", work, || {
         black_box(nnn::dot(black_box(a), black_box(b)).ok());
     });
-    let m = interleave(3 * options.rounds, TURN, &mut [peak, dot]);
+    let four = [1, 2, 3, 4].map(|i| rows.row(i).unwrap_or(b));
+    let dot4 = Contender::new("dot4", 4.0 * work, || {
+        black_box(nnn::dot4(black_box(a), black_box(four)).ok());
+    });
+    let m = interleave(3 * options.rounds, TURN, &mut [peak, dot, dot4]);
     let name = if int8 { "i8" } else { "f32" };
-    println!("  dot {name:4} d {:5} {:7.2} ns  {:5.1} % of {}", rows.dim(), m[1].seconds * 1e9, 100.0 * m[1].ratio, m[0].name);
+    for (m, pairs) in m[1..].iter().zip([1.0, 4.0]) {
+        let (ns, of_peak) = (m.seconds * 1e9 / pairs, 100.0 * m.ratio);
+        println!("  {:4} {name:4} d {:5} {ns:7.2} ns a pair  {of_peak:5.1} % of the peak", m.name, rows.dim());
+    }
 }
 
 /// A search of all batch sizes, one row of the table each.

@@ -109,7 +109,7 @@ fn run_grid<T: Element>(
     let queries = Matrix::with_stride(queries, QUERIES, dim, stride).unwrap();
     let rows = Matrix::with_stride(rows, ROWS, dim, stride).unwrap();
     // The first queries of a matrix, which read the rows as a stream, and later ones.
-    let first_query = if shape.1 % 2 == 0 { 0 } else { QUERIES - shape.0 };
+    let first_query = if shape.1.is_multiple_of(2) { 0 } else { QUERIES - shape.0 };
     let (q, r) = (Span::new(first_query, shape.0), Span::new(ROWS - shape.1, shape.1));
     let out_stride = shape.1 + 2;
     let mut out = [f32::MIN; QUERIES * (ROWS + 2)];

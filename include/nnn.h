@@ -69,7 +69,7 @@
                                              : (size_t)1048576u)
 #define NNN_SEARCH_SCRATCH_BYTES(queries, k, dim)                                                                        \
     ((size_t)(queries) > 16u  ? (size_t)16448u                                                                           \
-     : (size_t)(queries) > 1u ? (size_t)(queries) * 1024u + 64u                                                          \
+     : (size_t)(queries) > 0u ? (size_t)(queries) * 1024u + 64u                                                          \
                               : (size_t)0u)
 
 /* The least scratch of nnn_bias_*. */
@@ -487,8 +487,8 @@ nnn_status nnn_bias_i8(const struct nnn_mat_i8 *gallery,
 
 /// ======== Search ========
 ///
-/// Recommended bytes of scratch of nnn_search_*: at most 16,448, and 0 for one query. Less works too, down to none (scratch NULL,
-/// length 0), with the same hits, slower for more than one query. NNN_SEARCH_SCRATCH_BYTES(queries, k, dim) is the same as a
+/// Recommended bytes of scratch of nnn_search_*: at most 16,448. Less works too, down to none (scratch NULL,
+/// length 0), with the same hits, slower. NNN_SEARCH_SCRATCH_BYTES(queries, k, dim) is the same as a
 /// constant.
 size_t nnn_search_scratch(size_t queries, size_t k, size_t dim);
 

@@ -19,7 +19,7 @@ const QUERY_BLOCK: usize = 16;
 /// same hits, slower.
 pub fn search_scratch(queries: usize, k: usize, dim: usize) -> usize {
     let _ = (k, dim); // the scores of a block of queries are all that is kept, whatever k and dim
-    if queries > 1 { queries.min(QUERY_BLOCK) * BLOCK_ROWS * 4 + 64 } else { 0 }
+    queries.min(QUERY_BLOCK) * BLOCK_ROWS * 4 + 64 * usize::from(queries > 0)
 }
 
 /// The `k` rows of a range with the largest `<query, row> - bias[row]` for each query, best first.

@@ -130,7 +130,7 @@ static int smoke(void) {
     size_t count = 0, i;
     CHECK(nnn_version() == NNN_VERSION && nnn_abi_version() == NNN_ABI_VERSION);
     CHECK(nnn_status_str(NNN_ERR_K)[0] == 'K' && nnn_isa_str(NNN_ISA_SCALAR)[0] == 's');
-    CHECK(nnn_neighbors_scratch(1, 2) == sizeof full_scratch && nnn_search_scratch(1, 1, 2) == 0);
+    CHECK(nnn_neighbors_scratch(1, 2) == sizeof full_scratch && nnn_search_scratch(1, 1, 2) == NNN_SEARCH_SCRATCH_BYTES(1, 1, 2));
     OK(nnn_isa_available(list, 16, &count));
     for (i = 0; i < count; i++) {
         int line;

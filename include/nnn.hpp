@@ -245,6 +245,21 @@ inline status isa_select(nnn_isa isa) noexcept { return detail::of(nnn_isa_selec
 inline status dot(span<const float> a, span<const float> b, float &out) noexcept {
     return a.size() != b.size() ? status::dim : detail::of(nnn_dot_f32(a.data(), b.data(), a.size(), &out));
 }
+/** One row with four; see nnn_dot4_f32. */
+inline status dot4(span<const float> query, span<const float> row0, span<const float> row1, span<const float> row2,
+                   span<const float> row3, float (&out)[4]) noexcept {
+    const std::size_t dim = query.size();
+    if (row0.size() != dim || row1.size() != dim || row2.size() != dim || row3.size() != dim)
+        return status::dim;
+    return detail::of(nnn_dot4_f32(query.data(), row0.data(), row1.data(), row2.data(), row3.data(), dim, out));
+}
+inline status dot4(span<const std::int8_t> query, span<const std::int8_t> row0, span<const std::int8_t> row1,
+                   span<const std::int8_t> row2, span<const std::int8_t> row3, std::int32_t (&out)[4]) noexcept {
+    const std::size_t dim = query.size();
+    if (row0.size() != dim || row1.size() != dim || row2.size() != dim || row3.size() != dim)
+        return status::dim;
+    return detail::of(nnn_dot4_i8(query.data(), row0.data(), row1.data(), row2.data(), row3.data(), dim, out));
+}
 inline status dot(span<const std::int8_t> a, span<const std::int8_t> b, std::int32_t &out) noexcept {
     return a.size() != b.size() ? status::dim : detail::of(nnn_dot_i8(a.data(), b.data(), a.size(), &out));
 }

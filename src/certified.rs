@@ -18,12 +18,13 @@
 //! pass would be cheaper (many near-ties), the gallery row (or query) is given to the f32 pass: never wrong, never unbounded.
 #![forbid(unsafe_code)]
 
+use crate::blocks::{BLOCK_ROWS, Strip, block_rows, blocks, strips};
 use crate::collect::chunks;
 use crate::cpu::{self, Supported};
 use crate::encode::{Bound, UNIT};
 use crate::kernel::{self, Dtype, STRIP, Span, TILE_BYTES};
 use crate::matrix::Matrix;
-use crate::search::{Strip, check_search, search, search_strips};
+use crate::search::{check_search, search};
 use crate::shortlist::reached_by;
 use crate::status::{Error, Result, Status, ensure};
 use crate::topk::{Hit, bits, merge_batch};
@@ -162,6 +163,11 @@ impl<'a> Lists<'a> {
         let (cuts, floats) = kernel::as_f32_mut(words).split_at_mut_checked(rows)?;
         let (best, scores) = floats.split_at_mut_checked(rows.checked_mul(k)?)?;
         Some(Lists { lens, rescored, ids, cuts, best, scores, capacity, k })
+    }
+
+    /// What a score of row `i` must be greater than.
+    fn cut(&self, i: usize) -> f32 {
+        self.cuts.get(i).copied().unwrap_or(f32::NEG_INFINITY)
     }
 
     /// The list of row `i`, and its k best exact scores.
@@ -337,12 +343,15 @@ pub fn search_certified(
     let span = check_search(isa, &queries.rows, &gallery.rows, bias, allow, k, &rows, hits, found)?;
     ensure(scratch.len() >= scratch_min(k), TOO_SMALL.status, TOO_SMALL.argument)?;
     let dim = queries.rows.dim();
-    let (strips, list_bytes) = scratch.split_at_mut_checked(QUERY_BLOCK * STRIP * 4 + 3).ok_or(TOO_SMALL)?;
-    let strips = kernel::f32_part(strips);
-    let block = Lists::rows_in(list_bytes.len(), k).min(QUERY_BLOCK);
+    // Large blocks of rows where the scratch is large.
+    let most_rows = if scratch.len() / 2 < scratch_min(k) { STRIP } else { BLOCK_ROWS };
+    let (scores, list_bytes) = scratch.split_at_mut_checked(QUERY_BLOCK * most_rows * 4 + 3).ok_or(TOO_SMALL)?;
+    let scores = kernel::f32_part(scores);
+    let block_rows = block_rows(dim, most_rows);
+    let query_block = Lists::rows_in(list_bytes.len(), k).min(QUERY_BLOCK);
     let mut lists = Lists::new(list_bytes, k).ok_or(TOO_SMALL)?;
     let mut done = Certificate::default();
-    for group in chunks(Span::new(0, queries.rows.rows()), block) {
+    for group in chunks(Span::new(0, queries.rows.rows()), query_block) {
         let mut errors = [0f64; QUERY_BLOCK];
         found.get_mut(group.first..).and_then(|f| f.get_mut(..group.count)).unwrap_or_default().fill(0);
         for i in 0..group.count {
@@ -373,20 +382,25 @@ pub fn search_certified(
                 None => {}
             }
         };
-        for strip in search_strips(span, allow) {
-            <i8 as Dtype>::grid(isa, &queries.codes, group, &gallery.codes, strip.rows, strips, STRIP);
-            let worst = gallery.worst(strip.rows);
-            let bias = bias.and_then(|b| b.get(strip.rows.first..)?.get(..strip.rows.count));
+        for block in blocks(span, block_rows, allow) {
+            <i8 as Dtype>::grid(isa, &queries.codes, group, &gallery.codes, block, scores, block_rows);
+            let worst = gallery.worst(block);
+            let bias = bias.and_then(|b| b.get(block.first..)?.get(..block.count));
             // The subtraction of the bias rounds here and in the f32 path.
             let rounding = 8.0 * UNIT * bias.map_or(0.0, |b| f64::from(f32::from_bits(kernel::max_abs_bits(isa, b))));
-            for ((i, scores), error) in strips.chunks_exact_mut(STRIP).take(group.count).enumerate().zip(&mut errors) {
-                let scores = scores.get_mut(..strip.rows.count).unwrap_or_default();
-                gallery.add_offsets(strip.rows, &worst, scores);
-                if let Some(bias) = bias {
-                    kernel::subtract(isa, scores, bias);
-                }
+            for ((i, scores), error) in scores.chunks_exact_mut(block_rows).take(group.count).enumerate().zip(&mut errors) {
+                let scores = scores.get_mut(..block.count).unwrap_or_default();
+                gallery.add_offsets(block, &worst, scores);
+                let any = kernel::debias(isa, scores, bias, lists.cut(i));
                 *error = worse_f64(*error, error_bound(dim, &queries.bound(group.first + i), &worst) + rounding);
-                judge(&mut lists, i, *error, Some((&strip, scores)));
+                if !any && error.is_finite() {
+                    continue;
+                }
+                for strip in strips(block, allow) {
+                    let at = strip.rows.first - block.first;
+                    let scores = scores.get(at..).and_then(|s| s.get(..strip.rows.count)).unwrap_or_default();
+                    judge(&mut lists, i, *error, Some((&strip, scores)));
+                }
             }
         }
         for (i, error) in (0..group.count).zip(errors) {

@@ -1,6 +1,7 @@
 //! Dot products, score matrices and the search for values that are not numbers.
 #![forbid(unsafe_code)]
 
+use crate::blocks::{BLOCK_ROWS, block_rows, blocks};
 use crate::cpu::{self, Supported};
 use crate::kernel::{self, Dtype, Span};
 use crate::matrix::{Element, MAX_DIM, Matrix};
@@ -21,6 +22,21 @@ pub fn dot<T: Element>(a: &[T], b: &[T]) -> Result<T::Dot> {
     ensure(!a.is_empty() && a.len() <= MAX_DIM, Status::Dim, "a")?;
     ensure(a.len() == b.len(), Status::Dim, "b")?;
     Ok(T::pair(cpu::active(), a, b))
+}
+
+/// Dot products of one row with four, each with the bits of [`dot`]: what a graph index asks for at every step, in less time than four
+/// calls. O(dim).
+///
+/// ```
+/// assert_eq!(nnn::dot4(&[1.0f32, 2.0], [&[1.0, 0.0], &[0.0, 1.0], &[1.0, 1.0], &[-1.0, 0.0]]), Ok([1.0, 2.0, 3.0, -1.0]));
+/// ```
+///
+/// # Errors
+/// `Dim`: the lengths differ, are 0 or above [`MAX_DIM`].
+pub fn dot4<T: Element>(query: &[T], rows: [&[T]; 4]) -> Result<[T::Dot; 4]> {
+    ensure(!query.is_empty() && query.len() <= MAX_DIM, Status::Dim, "query")?;
+    ensure(rows.iter().all(|row| row.len() == query.len()), Status::Dim, "rows")?;
+    Ok(T::quad(cpu::active(), query, rows))
 }
 
 /// Scores of all queries with the gallery rows of a range: `out[q * out_stride + (r - rows.start)] = <query q, row r>`; for codes
@@ -49,13 +65,10 @@ pub fn scores<T: Element>(
     let isa = cpu::active();
     ensure_finite(isa, queries, Span::new(0, queries.rows()), "queries")?;
 
-    // Blocks of rows that stay in the second cache level while all queries pass over them.
-    let mut first = 0;
-    while first < span.count {
-        let rows = Span::new(span.first + first, kernel::STRIP.min(span.count - first));
-        let out = out.get_mut(first..).unwrap_or_default();
-        T::grid(isa, queries, Span::new(0, queries.rows()), gallery, rows, out, out_stride);
-        first += rows.count;
+    let all = Span::new(0, queries.rows());
+    for block in blocks(span, block_rows(size_of::<T>() * gallery.dim(), BLOCK_ROWS), None) {
+        let out = out.get_mut(block.first - span.first..).unwrap_or_default();
+        T::grid(isa, queries, all, gallery, block, out, out_stride);
     }
     Ok(())
 }

@@ -6,9 +6,9 @@
 
 use crate::bias::is_beta;
 use crate::cpu::{self, Supported};
-use crate::kernel::{self, STRIP, Span};
+use crate::kernel;
 use crate::matrix::{Element, Matrix};
-use crate::search::{add_scores, check_search, search_strips};
+use crate::search::{add_block, check_search, list_of, scan};
 use crate::status::{Result, Status, ensure};
 use crate::topk::{Hit, merge_batch};
 use core::num::NonZeroUsize;
@@ -148,48 +148,28 @@ pub fn search_gated<T: Element>(
     let isa = cpu::active();
     let legal = |winner: &u32| *winner == u32::MAX || (*winner as usize) < gallery.rows();
     let span = check_search(isa, queries, gallery, None, allow, k, &rows, hits, found)?;
-    let list = NonZeroUsize::MIN.saturating_add(k - 1).get(); // k, which the checks saw to be above 0
     ensure(gates.len() == 1 || gates.len() == 2, Status::Range, "gates")?;
     ensure(winners.iter().take(queries.rows()).all(legal), Status::Range, "winners")?;
     ensure(winners.len() >= queries.rows(), Status::Capacity, "winners")?;
     check_capacity(gates, gallery.rows())?;
     check_values(isa, gates, rows)?;
 
-    /// Queries that pass over a block of rows together.
-    const QUERY_BLOCK: usize = 16;
     found.get_mut(..queries.rows()).unwrap_or_default().fill(0);
-    let mut own = [0f32; STRIP];
-    let scores = kernel::f32_part(scratch);
-    let scores = if scores.len() < STRIP { &mut own } else { scores };
-    let query_block = (scores.len() / STRIP).min(QUERY_BLOCK);
-    for strip in search_strips(span, allow) {
-        let (first, count) = (strip.rows.first, strip.rows.count);
-        let mut q = 0;
-        while q < queries.rows() {
-            let group = Span::new(q, query_block.min(queries.rows() - q));
-            T::grid(isa, queries, group, gallery, strip.rows, scores, STRIP);
-            let outputs = hits.get_mut(q.wrapping_mul(k)..).unwrap_or_default().chunks_exact_mut(list);
-            let counts = found.get_mut(q..).unwrap_or_default();
-            let winners = winners.get(q..).unwrap_or_default();
-            let lists = outputs.zip(counts).zip(winners);
-            for (scores, ((best, held), winner)) in scores.chunks_exact_mut(STRIP).take(group.count).zip(lists) {
-                let scores = scores.get_mut(..count).unwrap_or_default();
-                match Ranking::new(gates, *winner) {
-                    Ranking::Plain => {}
-                    Ranking::Debiased(gate) => {
-                        kernel::subtract(isa, scores, gate.bias.get(first..).unwrap_or_default());
-                    }
-                    ranking => {
-                        for (row, score) in (first..).zip(scores.iter_mut()) {
-                            *score = ranking.score(*score, row);
-                        }
-                    }
-                }
-                add_scores(isa, best, held, scores, first, strip.allowed);
+    scan(isa, queries, gallery, span, allow, scratch, |q, block, scores| {
+        let (Some((best, count)), Some(winner)) = (list_of(hits, found, q, k), winners.get(q)) else { return };
+        match Ranking::new(gates, *winner) {
+            Ranking::Plain => {}
+            Ranking::Debiased(gate) => {
+                kernel::debias(isa, scores, gate.bias.get(block.first..), f32::INFINITY);
             }
-            q += group.count;
+            ranking => {
+                for (row, score) in (block.first..).zip(scores.iter_mut()) {
+                    *score = ranking.score(*score, row);
+                }
+            }
         }
-    }
+        add_block(isa, best, count, block, scores, allow);
+    });
     Ok(())
 }
 

@@ -50,6 +50,7 @@ extern crate std;
 #[doc(hidden)]
 pub mod abi;
 mod bias;
+mod blocks;
 mod certified;
 mod certified_bias;
 mod collect;
@@ -73,7 +74,7 @@ pub use bias::{ColumnSums, ExactSum, LogSums, bias, mean_bias, sinkhorn_bias};
 pub use certified::{Certificate, Encoded, certified_scratch, search_certified};
 pub use certified_bias::bias_certified;
 pub use cpu::{Isa, IsaSet, declare_hwcap, decode_aarch64, decode_x86};
-pub use dot::{dot, find_nonfinite, scores};
+pub use dot::{dot, dot4, find_nonfinite, scores};
 pub use encode::{Bound, Side, encode, mean};
 pub use eval::{
     Choice, Fairness, Hubness, Interval, NOT_RANKED, Positives, attribute_bias, balanced_sample, best_ranks, bootstrap, choose,

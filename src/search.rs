@@ -1,6 +1,7 @@
 //! Serving: the k best rows by score minus bias, merging hits of shards, reranking hits of another engine.
 #![forbid(unsafe_code)]
 
+use crate::blocks::{BLOCK_ROWS, Strip, block_rows, blocks, strips};
 use crate::cpu::{self, MICROCONTROLLER, Supported};
 use crate::dot::{ensure_finite, row_span};
 use crate::kernel::{self, STRIP, Span};
@@ -8,19 +9,20 @@ use crate::matrix::{Element, Matrix};
 use crate::status::{Result, Status, ensure};
 use crate::topk::{Hit, merge_batch, sort_batch};
 use core::cmp::Ordering;
+use core::num::NonZeroUsize;
 use core::ops::Range;
 
-/// Queries that pass over a block of rows together.
+/// Queries whose scores with a block of rows are kept at once.
 const QUERY_BLOCK: usize = 16;
 
 /// Newcomers of a strip that are sorted and merged together.
 const BATCH: usize = if MICROCONTROLLER { 8 } else { STRIP };
 
-/// Recommended bytes of scratch of [`search`]: at most 4,096 + 64. With less, down to none, queries go one by one over a block of
-/// rows: the same hits, slower for more than one query.
+/// Recommended bytes of scratch of [`search`]: at most 16,384 + 64. With less, down to none, fewer queries and rows go together: the
+/// same hits, slower.
 pub fn search_scratch(queries: usize, k: usize, dim: usize) -> usize {
     let _ = (k, dim); // the scores of a block of queries are all that is kept, whatever k and dim
-    if queries > 1 { queries.min(QUERY_BLOCK) * 64 * 4 + 64 } else { 0 }
+    queries.min(QUERY_BLOCK) * BLOCK_ROWS * 4 + 64 * usize::from(queries > 0)
 }
 
 /// The `k` rows of a range with the largest `<query, row> - bias[row]` for each query, best first.
@@ -49,32 +51,61 @@ pub fn search<T: Element>(
     let isa = cpu::active();
     let span = check_search(isa, queries, gallery, bias, allow, k, &rows, hits, found)?;
 
-    let found = found.get_mut(..queries.rows()).unwrap_or_default();
-    found.fill(0);
+    found.get_mut(..queries.rows()).unwrap_or_default().fill(0);
+    scan(isa, queries, gallery, span, allow, scratch, |q, block, scores| {
+        let Some((best, count)) = list_of(hits, found, q, k) else { return };
+        let bias = bias.and_then(|b| b.get(block.first..)?.get(..block.count));
+        if kernel::debias(isa, scores, bias, threshold(best, *count)) {
+            add_block(isa, best, count, block, scores, allow);
+        }
+    });
+    Ok(())
+}
+
+/// The hits of query `q`, and their number.
+pub(crate) fn list_of<'a>(hits: &'a mut [Hit], found: &'a mut [u32], q: usize, k: usize) -> Option<(&'a mut [Hit], &'a mut u32)> {
+    Some((hits.get_mut(q.wrapping_mul(k)..)?.get_mut(..k)?, found.get_mut(q)?))
+}
+
+/// Computes the scores of all queries with the blocks of a range that hold an allowed row, and gives them away, a query and a block
+/// at a time, blocks ascending.
+pub(crate) fn scan<T: Element>(
+    isa: Supported,
+    queries: &Matrix<T>,
+    gallery: &Matrix<T>,
+    span: Span,
+    allow: Option<&[u64]>,
+    scratch: &mut [u8],
+    mut give: impl FnMut(usize, Span, &mut [f32]),
+) {
     let mut own = [0f32; STRIP];
     let scores = kernel::f32_part(scratch);
     let scores = if scores.len() < STRIP { &mut own } else { scores };
-    let query_block = (scores.len() / STRIP).min(QUERY_BLOCK);
-
-    for Strip { rows: block, allowed } in search_strips(span, allow) {
-        let bias = bias.and_then(|b| b.get(block.first..)?.get(..block.count));
+    let share = scores.len() / queries.rows().clamp(1, QUERY_BLOCK);
+    let block_rows = NonZeroUsize::MIN.saturating_add(block_rows(size_of::<T>() * gallery.dim(), share.max(STRIP)) - 1);
+    let query_block = NonZeroUsize::MIN.saturating_add((scores.len() / block_rows).clamp(1, QUERY_BLOCK) - 1);
+    for block in blocks(span, block_rows.get(), allow) {
         let mut q = 0;
         while q < queries.rows() {
-            let group = Span::new(q, query_block.min(queries.rows() - q));
-            T::grid(isa, queries, group, gallery, block, scores, STRIP);
-            let outputs = hits.get_mut(q.wrapping_mul(k)..).unwrap_or_default().chunks_exact_mut(k.max(1));
-            let counts = found.get_mut(q..).unwrap_or_default();
-            for ((strip, best), count) in scores.chunks_exact_mut(STRIP).take(group.count).zip(outputs).zip(counts) {
-                let strip = strip.get_mut(..block.count).unwrap_or_default();
-                if let Some(bias) = bias {
-                    kernel::subtract(isa, strip, bias);
-                }
-                add_scores(isa, best, count, strip, block.first, allowed);
+            // Groups of nearly equal size.
+            let left = queries.rows() - q;
+            let groups = NonZeroUsize::MIN.saturating_add((left - 1) / query_block);
+            let group = Span::new(q, (left - 1) / groups + 1);
+            T::grid(isa, queries, group, gallery, block, scores, block_rows.get());
+            for (i, scores) in scores.chunks_exact_mut(block_rows.get()).take(group.count).enumerate() {
+                give(q + i, block, scores.get_mut(..block.count).unwrap_or_default());
             }
             q += group.count;
         }
     }
-    Ok(())
+}
+
+/// Adds the allowed scores of a block to a query's hits.
+pub(crate) fn add_block(isa: Supported, best: &mut [Hit], count: &mut u32, block: Span, scores: &[f32], allow: Option<&[u64]>) {
+    for Strip { rows, allowed } in strips(block, allow) {
+        let scores = scores.get(rows.first - block.first..).and_then(|s| s.get(..rows.count)).unwrap_or_default();
+        add_scores(isa, best, count, scores, rows.first, allowed);
+    }
 }
 
 /// The checks of a search, in the documented order.
@@ -105,34 +136,16 @@ pub(crate) fn check_search<T: Element>(
     Ok(span)
 }
 
-/// Gallery rows that share a word of the allow bitmap: at most a strip of scores.
-pub(crate) struct Strip {
-    pub rows: Span,
-    /// Bit `i` allows row `rows.first + i`.
-    pub allowed: u64,
-}
-
-/// The strips of a range that hold an allowed row. They start at multiples of the strip, of which one or more share a word of the bitmap.
-pub(crate) fn search_strips(span: Span, allow: Option<&[u64]>) -> impl Iterator<Item = Strip> {
-    let end = span.first + span.count;
-    let mut first = span.first;
-    core::iter::from_fn(move || {
-        (first < end).then(|| {
-            let rows = Span::new(first, (STRIP - first % STRIP).min(end - first));
-            first += rows.count;
-            let allowed = allow.map_or(u64::MAX, |a| a.get(rows.first / 64).copied().unwrap_or(0) >> (rows.first % 64));
-            Strip { rows, allowed }
-        })
-    })
-    .filter(|strip| strip.allowed != 0)
+/// What a score must be greater than to be among the best.
+fn threshold(best: &[Hit], count: u32) -> f32 {
+    if count as usize == best.len() { best.last().map_or(f32::INFINITY, |hit| hit.score) } else { f32::NEG_INFINITY }
 }
 
 /// Adds the allowed scores of the rows `first..` to a query's hits. Rows ascend from call to call, so of equal scores the one that
 /// is held already has the lower id, and only a greater score beats the threshold.
-pub(crate) fn add_scores(isa: Supported, best: &mut [Hit], count: &mut u32, scores: &[f32], first: usize, allowed: u64) {
+fn add_scores(isa: Supported, best: &mut [Hit], count: &mut u32, scores: &[f32], first: usize, allowed: u64) {
     let held = *count as usize;
-    let threshold = if held == best.len() { best.last().map_or(f32::INFINITY, |hit| hit.score) } else { f32::NEG_INFINITY };
-    let mut mask = kernel::above(isa, scores, threshold) & allowed;
+    let mut mask = kernel::above(isa, scores, threshold(best, *count)) & allowed;
     if mask == 0 {
         return;
     }

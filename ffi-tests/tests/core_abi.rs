@@ -117,6 +117,12 @@ fn rows_and_scores() -> Vec<Function> {
         function("nnn_dot_i8", [code_row(), code_row(), dim(), out::<i32>(1)], |a| unsafe {
             nnn_dot_i8(a[0] as _, a[1] as _, a[2], a[3] as _)
         }),
+        function("nnn_dot4_f32", [row(), row(), row(), row(), row(), dim(), out::<f32>(4)], |a| unsafe {
+            nnn_dot4_f32(a[0] as _, a[1] as _, a[2] as _, a[3] as _, a[4] as _, a[5], a[6] as _)
+        }),
+        function("nnn_dot4_i8", [code_row(), code_row(), code_row(), code_row(), code_row(), dim(), out::<i32>(4)], |a| unsafe {
+            nnn_dot4_i8(a[0] as _, a[1] as _, a[2] as _, a[3] as _, a[4] as _, a[5], a[6] as _)
+        }),
         function("nnn_scores_f32", scores(mat(QUERIES, all()), mat(GALLERY, None)), |a| unsafe {
             nnn_scores_f32(a[0] as _, a[1] as _, a[2], a[3], a[4] as _, a[5])
         }),

@@ -52,6 +52,15 @@ fn dot_needs_two_rows_of_one_legal_dim() {
     assert_eq!(nnn::dot::<i8>(&[], &[1]), refused(Dim, "a"));
     assert_eq!(nnn::dot(&long, &long), refused(Dim, "a"));
     assert_eq!(nnn::dot(&long[1..], &long[1..]), Ok(0));
+    let (one, two): (&[f32], &[f32]) = (&[1.0], &[1.0, 2.0]);
+    for i in 0..4 {
+        let mut rows = [one; 4];
+        rows[i] = two;
+        assert_eq!(nnn::dot4(one, rows), refused(Dim, "rows"), "row {i}");
+    }
+    assert_eq!(nnn::dot4::<f32>(&[], [&[]; 4]), refused(Dim, "query"));
+    assert_eq!(nnn::dot4(&long, [&long[..]; 4]), refused(Dim, "query"));
+    assert_eq!(nnn::dot4(&long[1..], [&long[1..]; 4]), Ok([0; 4]));
 }
 
 #[test]

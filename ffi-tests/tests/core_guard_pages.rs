@@ -37,6 +37,8 @@ fn dot_stays_inside_of_both_rows() {
             for (a_end, b_end) in [(true, true), (false, false), (true, false), (false, true)] {
                 nnn::dot(a.place(&f[..dim], a_end), b.place(&f[LONGEST..][..dim], b_end)).unwrap();
                 nnn::dot(a.place(&c[..dim], a_end), b.place(&c[LONGEST..][..dim], b_end)).unwrap();
+                nnn::dot4(a.place(&f[..dim], a_end), [b.place(&f[LONGEST..][..dim], b_end); 4]).unwrap();
+                nnn::dot4(a.place(&c[..dim], a_end), [b.place(&c[LONGEST..][..dim], b_end); 4]).unwrap();
             }
         }
     });

@@ -6,8 +6,8 @@ use core::ffi::c_void;
 
 /// ======== Search ========
 ///
-/// Recommended bytes of scratch of nnn_search_*: at most 4,160, and 0 for one query. Less works too, down to none (scratch NULL,
-/// length 0), with the same hits, slower for more than one query. NNN_SEARCH_SCRATCH_BYTES(queries, k, dim) is the same as a
+/// Recommended bytes of scratch of nnn_search_*: at most 16,448. Less works too, down to none (scratch NULL,
+/// length 0), with the same hits, slower. NNN_SEARCH_SCRATCH_BYTES(queries, k, dim) is the same as a
 /// constant.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nnn_search_scratch(queries: usize, k: usize, dim: usize) -> usize {

@@ -26,6 +26,53 @@ pub unsafe extern "C" fn nnn_dot_i8(a: *const i8, b: *const i8, dim: usize, out:
     code(unsafe { dot(a, b, dim, out) })
 }
 
+/// Four dot products at once, each with the bits of nnn_dot_f32: out[i] = <query, row i>. What a graph index asks for at every step,
+/// in less time than four calls; the rows lie anywhere.
+///
+/// query, row0 .. row3: dim floats each. out: 4 floats. O(dim). Errors: NULL, DIM, ALIGN, ALIAS.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn nnn_dot4_f32(
+    query: *const f32,
+    row0: *const f32,
+    row1: *const f32,
+    row2: *const f32,
+    row3: *const f32,
+    dim: usize,
+    out: *mut f32,
+) -> StatusCode {
+    // SAFETY: the caller promises what the header asks of its pointers.
+    code(unsafe { dot4(query, [row0, row1, row2, row3], dim, out) })
+}
+
+/// As nnn_dot4_f32, of codes: exact, as nnn_dot_i8. out: 4 integers.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn nnn_dot4_i8(
+    query: *const i8,
+    row0: *const i8,
+    row1: *const i8,
+    row2: *const i8,
+    row3: *const i8,
+    dim: usize,
+    out: *mut i32,
+) -> StatusCode {
+    // SAFETY: the caller promises what the header asks of its pointers.
+    code(unsafe { dot4(query, [row0, row1, row2, row3], dim, out) })
+}
+
+unsafe fn dot4<T: Element>(query: *const T, rows: [*const T; 4], dim: usize, out: *mut T::Dot) -> Result<()> {
+    let facts = Facts { dim: dim != 0 && dim <= MAX_DIM, ..Facts::GOOD };
+    let read = rows.map(|row| Memory::read(row, Some(dim)));
+    judge(facts, &[&[Memory::read(query, Some(dim))], &read, &[Memory::write(out, Some(4))]])?;
+    // SAFETY: judged.
+    let (query, rows) = unsafe { (input(query, dim), rows.map(|row| input(row, dim))) };
+    let products = crate::dot4(query, rows)?;
+    // SAFETY: judged not NULL and aligned.
+    unsafe { out.cast::<[T::Dot; 4]>().write(products) };
+    Ok(())
+}
+
 unsafe fn dot<T: Element>(a: *const T, b: *const T, dim: usize, out: *mut T::Dot) -> Result<()> {
     let facts = Facts { dim: dim != 0 && dim <= MAX_DIM, ..Facts::GOOD };
     judge(facts, &[&[Memory::read(a, Some(dim)), Memory::read(b, Some(dim)), Memory::write(out, Some(1))]])?;

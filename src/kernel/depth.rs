@@ -4,13 +4,18 @@
 //! one register per lane group:   acc[t] = sum over chunks c of  q[32 c + t L ..] * r[32 c + t L ..]     t = 0 .. T = 32 / L
 //! then                           halve T registers to one, halve its lanes to one number
 //! ```
-//! A pair keeps `U` of the `T` registers at a time and walks the row `T / U` times (once where there are enough registers). A grid
-//! of `QB` x `RB` pairs keeps one register per pair and walks `T` times, so that every loaded vector serves `QB` or `RB` products.
-//! Each pair's additions are the same in all of these shapes, hence its bits.
-#![allow(clippy::needless_range_loop)] // the index names a register of a grid, in step with that of its neighbour
+//! A pair keeps `U` of the `T` registers at a time and walks the row `T / U` times (once where there are enough registers). A tile
+//! of up to `QB` queries x 4 rows keeps as many registers per pair as there is room for, so that every loaded vector serves several
+//! products. Each pair's additions are the same in all of these shapes, hence its bits.
+//!
+//! Memory is read fastest in a few streams far apart that each go straight on, and a few products hide behind it. So the four rows of
+//! a tile are a quarter of the grid apart while a group of few queries reads them from memory (`FIRST`: at most so many); other groups
+//! find the rows in the second cache level, and take neighbours. More f32 queries than that are slower than memory, and there the
+//! first group prefetches the rows of the next grid: measured to beat streams at every larger number.
+#![allow(clippy::needless_range_loop)] // the index names a register of a tile, in step with that of its neighbour
 
 use crate::cpu::MICROCONTROLLER;
-use crate::simd::{DepthF32, DepthI8};
+use crate::simd::{DepthF32, DepthI8, prefetch};
 
 /// Virtual lanes of the canonical f32 order.
 const VIRTUAL_LANES: usize = 32;
@@ -87,6 +92,8 @@ pub(super) struct Grid<T, O> {
     /// Pair (q, r) is written to `out[q * out_stride + r]`.
     pub out: *mut O,
     pub out_stride: usize,
+    /// Whether the rows have to come from memory.
+    pub cold: bool,
 }
 
 impl<T, O> Grid<T, O> {
@@ -113,128 +120,314 @@ impl<T, O> Grid<T, O> {
         // SAFETY: the caller's promise.
         unsafe { *self.out.add(q * self.out_stride + r) = value }
     }
+
+    /// # Safety
+    /// As [`put`](Self::put), for the rows `r + j * apart`.
+    #[inline(always)]
+    unsafe fn put4(&self, q: usize, r: usize, apart: usize, values: [O; RB]) {
+        // SAFETY: the caller's promise; an array has its element's alignment.
+        unsafe {
+            let out = self.out.add(q * self.out_stride + r);
+            if apart == 1 {
+                out.cast::<[O; RB]>().write(values);
+            } else {
+                for (j, value) in values.into_iter().enumerate() {
+                    out.add(j * apart).write(value);
+                }
+            }
+        }
+    }
 }
 
-/// All pairs of a grid, f32.
+/// Rows of a tile.
+const RB: usize = 4;
+
+/// The order in which a grid goes through its tiles: groups of queries, each over all rows.
+struct Walk {
+    /// First query of the group, and how many queries it has.
+    query: usize,
+    queries: usize,
+    groups_left: usize,
+    /// Tiles of a group; tile `b` has the rows `b * step + j * apart`.
+    tiles: usize,
+    step: usize,
+    apart: usize,
+}
+
+/// Elements of a cache line.
+const LINE_F32: usize = 16;
+
+impl Walk {
+    /// Before the first group.
+    #[inline(always)]
+    fn new<T, O, const FIRST: usize, const QB: usize, const STREAM_ALWAYS: bool>(g: &Grid<T, O>) -> Walk {
+        const { assert!(FIRST >= 1 && FIRST <= QB && QB <= 6) };
+        // Before the first group, that is one without queries: all that is left follows.
+        let first = if g.cold && (STREAM_ALWAYS || g.query_count <= FIRST) { g.query_count.min(FIRST) } else { 0 };
+        let groups_left = (g.query_count - first).div_ceil(QB);
+        Walk { query: 0, queries: first, groups_left, tiles: g.row_count / RB, step: 1, apart: g.row_count / RB }
+    }
+
+    /// Goes to the next group; those after the first are of nearly equal size.
+    #[inline(always)]
+    fn next(&mut self, query_count: usize) -> bool {
+        self.query += self.queries;
+        if self.groups_left == 0 {
+            return false;
+        }
+        self.queries = (query_count - self.query).div_ceil(self.groups_left);
+        self.groups_left -= 1;
+        (self.step, self.apart) = (RB, 1);
+        true
+    }
+}
+
+/// All pairs of a grid, f32, with at most `SUMS` registers of sums at a time.
 ///
 /// # Safety
 /// As [`DepthF32`]; every row of the grid is valid for `dim` reads, every output position for a write.
 #[inline(always)]
-pub(super) unsafe fn grid_f32<L: DepthF32, const T: usize, const U: usize, const QB: usize>(g: Grid<f32, f32>) {
-    let mut q = 0;
-    // SAFETY: all indexes stay below the grid's counts.
-    unsafe {
-        while q + QB <= g.query_count {
-            let mut r = 0;
-            // Lane by lane, as a microcontroller computes, there is nothing to share between rows.
-            while r + 4 <= g.row_count && !MICROCONTROLLER {
-                block_f32::<L, T, QB>(&g, q, r);
-                r += 4;
+pub(super) unsafe fn grid_f32<
+    L: DepthF32,
+    const T: usize,
+    const U: usize,
+    const FIRST: usize,
+    const QB: usize,
+    const SUMS: usize,
+>(
+    g: Grid<f32, f32>,
+) {
+    const { assert!(QB <= 4) };
+    let mut walk = Walk::new::<_, _, FIRST, QB, false>(&g);
+    loop {
+        // SAFETY: a group has at most `QB` queries, all of the grid.
+        unsafe {
+            match walk.queries {
+                0 => {}
+                1 => group_f32::<L, T, U, 1, SUMS>(&g, &walk),
+                2 if QB >= 2 => group_f32::<L, T, U, 2, SUMS>(&g, &walk),
+                3 if QB >= 3 => group_f32::<L, T, U, 3, SUMS>(&g, &walk),
+                4 if QB >= 4 => group_f32::<L, T, U, 4, SUMS>(&g, &walk),
+                _ => {}
             }
-            for r in r..g.row_count {
-                for q in q..q + QB {
-                    g.put(q, r, pair_f32::<L, T, U>(g.query(q), g.row(r), g.dim));
-                }
-            }
-            q += QB;
         }
-        for q in q..g.query_count {
-            for r in 0..g.row_count {
+        if !walk.next(g.query_count) {
+            return;
+        }
+    }
+}
+
+/// `N` queries x all rows.
+#[inline(always)]
+unsafe fn group_f32<L: DepthF32, const T: usize, const U: usize, const N: usize, const SUMS: usize>(
+    g: &Grid<f32, f32>,
+    walk: &Walk,
+) {
+    let q = walk.query;
+    let fetches = q == 0 && walk.apart == 1;
+    // Lane by lane, as a microcontroller computes, there is nothing to share between rows.
+    let tiles = if MICROCONTROLLER { 0 } else { walk.tiles };
+    // SAFETY: tile `b` has the rows `b * step + j * apart`, which are those below `RB * tiles`, each in one tile.
+    unsafe {
+        for b in 0..tiles {
+            if fetches {
+                tile_f32::<L, T, N, SUMS, true>(g, q, b * walk.step, walk.apart);
+            } else {
+                tile_f32::<L, T, N, SUMS, false>(g, q, b * walk.step, walk.apart);
+            }
+        }
+        for r in RB * tiles..g.row_count {
+            for q in q..q + N {
                 g.put(q, r, pair_f32::<L, T, U>(g.query(q), g.row(r), g.dim));
             }
         }
     }
 }
 
-/// `QB` x 4 pairs starting at (q, r).
+/// Registers per pair that a tile of so many pairs keeps at a time.
+const fn at_once<const T: usize, const SUMS: usize>(pairs: usize) -> usize {
+    let mut u = 1;
+    while 2 * u <= AT_ONCE_MAX && 2 * u <= T && 2 * u * pairs <= SUMS {
+        u *= 2;
+    }
+    u
+}
+
+const AT_ONCE_MAX: usize = 4;
+
+/// `N` queries from `q` on x the rows `r + j * apart`; may prefetch the same rows of a next grid of neighbours.
 #[inline(always)]
-unsafe fn block_f32<L: DepthF32, const T: usize, const QB: usize>(g: &Grid<f32, f32>, q: usize, r: usize) {
-    let (chunks, tail) = (g.dim / VIRTUAL_LANES, g.dim % VIRTUAL_LANES);
-    // SAFETY: the caller has `q + QB <= query_count` and `r + 4 <= row_count`; offsets as in `pair_f32`.
+unsafe fn tile_f32<L: DepthF32, const T: usize, const N: usize, const SUMS: usize, const FETCH: bool>(
+    g: &Grid<f32, f32>,
+    q: usize,
+    r: usize,
+    apart: usize,
+) {
+    // SAFETY: the caller has `q + N <= query_count` and `r + 3 * apart < row_count`.
     unsafe {
-        let a: [*const f32; QB] = core::array::from_fn(|i| g.query(q + i));
-        let b: [*const f32; 4] = core::array::from_fn(|j| g.row(r + j));
-        let mut all = [[[L::zero(); 4]; QB]; T];
-        for (t, kept) in all.iter_mut().enumerate() {
-            let mut acc = [[L::zero(); 4]; QB];
+        let (mut a, mut b) = ([g.queries; N], [g.rows; RB]);
+        for i in 0..N {
+            a[i] = g.query(q + i);
+        }
+        for j in 0..RB {
+            b[j] = g.row(r + j * apart);
+        }
+        let sums = products_f32::<L, T, N, SUMS, FETCH>(a, b, g.dim, g.row_count * g.row_stride);
+        for i in 0..N {
+            g.put4(q + i, r, apart, sums[i]);
+        }
+    }
+}
+
+/// Dot products of `N` x 4 rows, anywhere; may prefetch what lies `ahead` elements behind the second ones.
+///
+/// # Safety
+/// As [`DepthF32`]; all rows are valid for `dim` reads.
+#[inline(always)]
+pub(super) unsafe fn products_f32<L: DepthF32, const T: usize, const N: usize, const SUMS: usize, const FETCH: bool>(
+    a: [*const f32; N],
+    b: [*const f32; RB],
+    dim: usize,
+    ahead: usize,
+) -> [[f32; RB]; N] {
+    let at_once = const { at_once::<T, SUMS>(RB * N) };
+    let (chunks, tail) = (dim / VIRTUAL_LANES, dim % VIRTUAL_LANES);
+    // SAFETY: offsets as in `pair_f32`.
+    unsafe {
+        let mut all = [[[L::zero(); RB]; N]; T];
+        for (pass, kept) in all.chunks_exact_mut(at_once).enumerate() {
+            let mut acc = [[[L::zero(); RB]; N]; AT_ONCE_MAX];
             for c in 0..chunks {
-                let at = c * VIRTUAL_LANES + t * L::LANES;
-                let row: [L::V; 4] = core::array::from_fn(|j| L::load(b[j].add(at)));
-                for i in 0..QB {
-                    let query = L::load(a[i].add(at));
-                    for j in 0..4 {
-                        acc[i][j] = L::mul_add(acc[i][j], query, row[j]);
+                for u in 0..at_once {
+                    let at = c * VIRTUAL_LANES + (pass * at_once + u) * L::LANES;
+                    if FETCH && at.is_multiple_of(LINE_F32) {
+                        for j in 0..RB {
+                            prefetch(b[j].wrapping_add(at + ahead).cast());
+                        }
+                    }
+                    let mut row = [L::zero(); RB];
+                    for j in 0..RB {
+                        row[j] = L::load(b[j].add(at));
+                    }
+                    for i in 0..N {
+                        let query = L::load(a[i].add(at));
+                        for j in 0..RB {
+                            acc[u][i][j] = L::mul_add(acc[u][i][j], query, row[j]);
+                        }
                     }
                 }
             }
             if tail != 0 {
                 let end = chunks * VIRTUAL_LANES;
-                let row: [L::V; 4] = core::array::from_fn(|j| load_tail::<L>(b[j].add(end), t, tail));
-                for i in 0..QB {
-                    let query = load_tail::<L>(a[i].add(end), t, tail);
-                    for j in 0..4 {
-                        acc[i][j] = L::mul_add(acc[i][j], query, row[j]);
+                for u in 0..at_once {
+                    let t = pass * at_once + u;
+                    let mut row = [L::zero(); RB];
+                    for j in 0..RB {
+                        row[j] = load_tail::<L>(b[j].add(end), t, tail);
+                    }
+                    for i in 0..N {
+                        let query = load_tail::<L>(a[i].add(end), t, tail);
+                        for j in 0..RB {
+                            acc[u][i][j] = L::mul_add(acc[u][i][j], query, row[j]);
+                        }
                     }
                 }
             }
-            *kept = acc;
-        }
-        for i in 0..QB {
-            let folded: [L::V; 4] = core::array::from_fn(|j| halve::<L, T>(core::array::from_fn(|t| all[t][i][j])));
-            let sums = L::sum4(folded);
-            for (j, sum) in sums.into_iter().enumerate() {
-                g.put(q + i, r + j, sum);
+            for (kept, acc) in kept.iter_mut().zip(acc) {
+                *kept = acc;
             }
         }
+        let mut sums = [[0.0; RB]; N];
+        for i in 0..N {
+            let mut folded = [L::zero(); RB];
+            for j in 0..RB {
+                let mut groups = [L::zero(); T];
+                for t in 0..T {
+                    groups[t] = all[t][i][j];
+                }
+                folded[j] = halve::<L, T>(groups);
+            }
+            sums[i] = L::sum4(folded);
+        }
+        sums
     }
 }
 
-/// Exact dot product of two rows of codes; `query_sum` is the sum of `a`'s codes (used only where the set needs an offset).
+/// Codes that an instruction set's offset turns into what it adds to every code.
+const NOTHING: [i8; 64] = [0; 64];
+
+/// Exact dot product of two rows of codes.
 ///
 /// # Safety
 /// As [`DepthI8`]; `a` and `b` are valid for `dim` reads.
 #[inline(always)]
-pub(super) unsafe fn pair_i8<L: DepthI8>(a: *const i8, b: *const i8, dim: usize, query_sum: i32) -> i32 {
+pub(super) unsafe fn pair_i8<L: DepthI8>(a: *const i8, b: *const i8, dim: usize) -> i32 {
     const U: usize = 4; // independent sums hide the latency of the multiply-add
+    const { assert!(L::CODES <= NOTHING.len()) };
     let steps = dim / L::CODES;
     // SAFETY: step `s < steps` lies inside of `dim`; the tail is read only as far as it goes.
     unsafe {
+        let nothing = L::load_row(NOTHING.as_ptr());
         let mut acc = [L::zero(); U];
+        let mut offset = [L::zero(); U];
         let mut s = 0;
         while s + U <= steps {
-            for (u, acc) in acc.iter_mut().enumerate() {
+            for u in 0..U {
                 let at = (s + u) * L::CODES;
-                *acc = L::mul_add(*acc, L::load_query(a.add(at)), L::load_row(b.add(at)));
+                let query = L::load_query(a.add(at));
+                acc[u] = L::mul_add(acc[u], query, L::load_row(b.add(at)));
+                if L::OFFSET {
+                    offset[u] = L::mul_add(offset[u], query, nothing);
+                }
             }
             s += U;
         }
         while s < steps {
             let at = s * L::CODES;
-            acc[0] = L::mul_add(acc[0], L::load_query(a.add(at)), L::load_row(b.add(at)));
+            let query = L::load_query(a.add(at));
+            acc[0] = L::mul_add(acc[0], query, L::load_row(b.add(at)));
+            if L::OFFSET {
+                offset[0] = L::mul_add(offset[0], query, nothing);
+            }
             s += 1;
         }
         let tail = dim % L::CODES;
         if tail != 0 {
             let at = steps * L::CODES;
-            acc[1] = L::mul_add(acc[1], L::load_part_query(a.add(at), tail), L::load_part_row(b.add(at), tail));
+            let query = L::load_part_query(a.add(at), tail);
+            acc[1] = L::mul_add(acc[1], query, L::load_part_row(b.add(at), tail));
+            if L::OFFSET {
+                offset[1] = L::mul_add(offset[1], query, nothing);
+            }
         }
-        let sum = acc.into_iter().fold(0i32, |sum, acc| sum.wrapping_add(L::sum(acc)));
-        sum.wrapping_sub(query_sum.wrapping_mul(L::ROW_OFFSET))
+        let all = |v: [L::Acc; U]| L::add(L::add(v[0], v[1]), L::add(v[2], v[3]));
+        L::sum(if L::OFFSET { L::sub(all(acc), all(offset)) } else { all(acc) })
     }
 }
 
-/// Sum of a row's codes: what the offset of the unsigned side has to be corrected by. 0 where the set has no offset.
+/// What the offset makes every dot of a query too large by; 0 where the set has none.
 ///
 /// # Safety
-/// `a` is valid for `dim` reads.
+/// As [`DepthI8`]; `a` is valid for `dim` reads.
 #[inline(always)]
-pub(super) unsafe fn query_sum<L: DepthI8>(a: *const i8, dim: usize) -> i32 {
-    if L::ROW_OFFSET == 0 {
+unsafe fn query_offset<L: DepthI8>(a: *const i8, dim: usize) -> i32 {
+    if !L::OFFSET {
         return 0;
     }
-    // SAFETY: the caller's promise.
-    let codes = unsafe { core::slice::from_raw_parts(a, dim) };
-    codes.iter().fold(0i32, |sum, &code| sum.wrapping_add(i32::from(code)))
+    let steps = dim / L::CODES;
+    let tail = dim % L::CODES;
+    // SAFETY: as in `pair_i8`.
+    unsafe {
+        let nothing = L::load_row(NOTHING.as_ptr());
+        let mut acc = [L::zero(); 2];
+        for s in 0..steps {
+            acc[s % 2] = L::mul_add(acc[s % 2], L::load_query(a.add(s * L::CODES)), nothing);
+        }
+        if tail != 0 {
+            acc[0] = L::mul_add(acc[0], L::load_part_query(a.add(steps * L::CODES), tail), nothing);
+        }
+        L::sum(L::add(acc[0], acc[1]))
+    }
 }
 
 /// All pairs of a grid, int8.
@@ -243,67 +436,114 @@ pub(super) unsafe fn query_sum<L: DepthI8>(a: *const i8, dim: usize) -> i32 {
 /// As [`DepthI8`]; every row of the grid is valid for `dim` reads, every output position for a write.
 #[inline(always)]
 pub(super) unsafe fn grid_i8<L: DepthI8, const QB: usize>(g: Grid<i8, u32>) {
-    let mut q = 0;
-    // SAFETY: all indexes stay below the grid's counts.
-    unsafe {
-        while q + QB <= g.query_count {
-            let sums: [i32; QB] = core::array::from_fn(|i| query_sum::<L>(g.query(q + i), g.dim));
-            let mut r = 0;
-            while r + 4 <= g.row_count {
-                block_i8::<L, QB>(&g, q, r, &sums);
-                r += 4;
+    let mut walk = Walk::new::<_, _, QB, QB, true>(&g);
+    loop {
+        // SAFETY: a group has at most `QB` queries, all of the grid.
+        unsafe {
+            match walk.queries {
+                0 => {}
+                1 => group_i8::<L, 1>(&g, &walk),
+                2 if QB >= 2 => group_i8::<L, 2>(&g, &walk),
+                3 if QB >= 3 => group_i8::<L, 3>(&g, &walk),
+                4 if QB >= 4 => group_i8::<L, 4>(&g, &walk),
+                5 if QB >= 5 => group_i8::<L, 5>(&g, &walk),
+                6 if QB >= 6 => group_i8::<L, 6>(&g, &walk),
+                _ => {}
             }
-            for r in r..g.row_count {
-                for i in 0..QB {
-                    g.put(q + i, r, pair_i8::<L>(g.query(q + i), g.row(r), g.dim, sums[i]) as u32);
-                }
-            }
-            q += QB;
         }
-        for q in q..g.query_count {
-            let sum = query_sum::<L>(g.query(q), g.dim);
-            for r in 0..g.row_count {
-                g.put(q, r, pair_i8::<L>(g.query(q), g.row(r), g.dim, sum) as u32);
+        if !walk.next(g.query_count) {
+            return;
+        }
+    }
+}
+
+/// `N` queries x all rows.
+#[inline(always)]
+unsafe fn group_i8<L: DepthI8, const N: usize>(g: &Grid<i8, u32>, walk: &Walk) {
+    let q = walk.query;
+    // SAFETY: as in `group_f32`.
+    unsafe {
+        let mut offsets = [0; N];
+        for i in 0..N {
+            offsets[i] = query_offset::<L>(g.query(q + i), g.dim);
+        }
+        for b in 0..walk.tiles {
+            tile_i8::<L, N>(g, q, b * walk.step, walk.apart, &offsets);
+        }
+        for r in RB * walk.tiles..g.row_count {
+            for q in q..q + N {
+                g.put(q, r, pair_i8::<L>(g.query(q), g.row(r), g.dim) as u32);
             }
         }
     }
 }
 
-/// `QB` x 4 pairs of codes starting at (q, r).
+/// `N` queries from `q` on x the rows `r + j * apart`.
 #[inline(always)]
-unsafe fn block_i8<L: DepthI8, const QB: usize>(g: &Grid<i8, u32>, q: usize, r: usize, sums: &[i32; QB]) {
-    let steps = g.dim / L::CODES;
-    let tail = g.dim % L::CODES;
-    // SAFETY: the caller has `q + QB <= query_count` and `r + 4 <= row_count`; offsets as in `pair_i8`.
+unsafe fn tile_i8<L: DepthI8, const N: usize>(g: &Grid<i8, u32>, q: usize, r: usize, apart: usize, offsets: &[i32; N]) {
+    // SAFETY: the caller has `q + N <= query_count` and `r + 3 * apart < row_count`.
     unsafe {
-        let a: [*const i8; QB] = core::array::from_fn(|i| g.query(q + i));
-        let b: [*const i8; 4] = core::array::from_fn(|j| g.row(r + j));
-        let mut acc = [[L::zero(); 4]; QB];
+        let (mut a, mut b) = ([g.queries; N], [g.rows; RB]);
+        for i in 0..N {
+            a[i] = g.query(q + i);
+        }
+        for j in 0..RB {
+            b[j] = g.row(r + j * apart);
+        }
+        let sums = products_i8::<L, N>(a, b, g.dim);
+        for i in 0..N {
+            g.put4(q + i, r, apart, sums[i].map(|sum| sum.wrapping_sub(offsets[i]) as u32));
+        }
+    }
+}
+
+/// Dot products of one row with four, anywhere.
+///
+/// # Safety
+/// As [`DepthI8`]; all rows are valid for `dim` reads.
+#[inline(always)]
+pub(super) unsafe fn quad_i8<L: DepthI8>(a: *const i8, b: [*const i8; RB], dim: usize) -> [i32; RB] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let offset = query_offset::<L>(a, dim);
+        let [sums] = products_i8::<L, 1>([a], b, dim);
+        sums.map(|sum| sum.wrapping_sub(offset))
+    }
+}
+
+/// Sums of `N` x 4 rows, anywhere, the set's offset still in them.
+///
+/// # Safety
+/// As [`DepthI8`]; all rows are valid for `dim` reads.
+#[inline(always)]
+unsafe fn products_i8<L: DepthI8, const N: usize>(a: [*const i8; N], b: [*const i8; RB], dim: usize) -> [[i32; RB]; N] {
+    let steps = dim / L::CODES;
+    let tail = dim % L::CODES;
+    // SAFETY: offsets as in `pair_i8`.
+    unsafe {
+        let mut acc = [[L::zero(); RB]; N];
         for s in 0..steps {
             let at = s * L::CODES;
-            let row: [L::Row; 4] = core::array::from_fn(|j| L::load_row(b[j].add(at)));
-            for i in 0..QB {
-                let query = L::load_query(a[i].add(at));
-                for j in 0..4 {
-                    acc[i][j] = L::mul_add(acc[i][j], query, row[j]);
+            for j in 0..RB {
+                let row = L::load_row(b[j].add(at));
+                for i in 0..N {
+                    acc[i][j] = L::mul_add(acc[i][j], L::load_query(a[i].add(at)), row);
                 }
             }
         }
         if tail != 0 {
             let at = steps * L::CODES;
-            let row: [L::Row; 4] = core::array::from_fn(|j| L::load_part_row(b[j].add(at), tail));
-            for i in 0..QB {
-                let query = L::load_part_query(a[i].add(at), tail);
-                for j in 0..4 {
-                    acc[i][j] = L::mul_add(acc[i][j], query, row[j]);
+            for j in 0..RB {
+                let row = L::load_part_row(b[j].add(at), tail);
+                for i in 0..N {
+                    acc[i][j] = L::mul_add(acc[i][j], L::load_part_query(a[i].add(at), tail), row);
                 }
             }
         }
-        for i in 0..QB {
-            let offset = sums[i].wrapping_mul(L::ROW_OFFSET);
-            for j in 0..4 {
-                g.put(q + i, r + j, L::sum(acc[i][j]).wrapping_sub(offset) as u32);
-            }
+        let mut sums = [[0; RB]; N];
+        for i in 0..N {
+            sums[i] = L::sum4(acc[i]);
         }
+        sums
     }
 }

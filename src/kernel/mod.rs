@@ -234,7 +234,10 @@ pub trait Dtype: Copy + Sized {
     type Dot;
     fn to_f64(self) -> f64;
     fn pair(isa: Supported, a: &[Self], b: &[Self]) -> Self::Dot;
-    /// Scores (scaled, before any bias) of `queries` rows `q` with `gallery` rows `r`, to `out[i * out_stride + j]`.
+    /// One row with four, each as [`pair`](Self::pair).
+    fn quad(isa: Supported, a: &[Self], b: [&[Self]; 4]) -> [Self::Dot; 4];
+    /// Scores (scaled, before any bias) of `queries` rows `q` with `gallery` rows `r`, to `out[i * out_stride + j]`. The rows
+    /// are expected in memory when the queries are the first of their matrix, and otherwise in a cache.
     fn grid(isa: Supported, queries: &Matrix<Self>, q: Span, gallery: &Matrix<Self>, r: Span, out: &mut [f32], out_stride: usize);
     /// Scores of `gallery` row `row` with the bank rows of a span: those of a tile, without one.
     fn column(isa: Supported, gallery: &Matrix<Self>, row: usize, bank: &Matrix<Self>, span: Span, scores: &mut [f32]);
@@ -282,6 +285,7 @@ fn raw_grid<T: Element, O>(
         dim: queries.dim(),
         out: out.as_mut_ptr().cast(),
         out_stride,
+        cold: q.first == 0,
     })
 }
 
@@ -297,6 +301,12 @@ impl Dtype for f32 {
         let dim = a.len().min(b.len());
         // SAFETY: `isa` was detected; both slices hold `dim` elements.
         with_f32_shells!(isa, shell => unsafe { shell::pair(a.as_ptr(), b.as_ptr(), dim) })
+    }
+
+    fn quad(isa: Supported, a: &[f32], b: [&[f32]; 4]) -> [f32; 4] {
+        let dim = b.iter().fold(a.len(), |dim, row| dim.min(row.len()));
+        // SAFETY: `isa` was detected; all slices hold `dim` elements.
+        with_f32_shells!(isa, shell => unsafe { shell::quad(a.as_ptr(), b.map(<[f32]>::as_ptr), dim) })
     }
 
     fn grid(isa: Supported, queries: &Matrix<f32>, q: Span, gallery: &Matrix<f32>, r: Span, out: &mut [f32], out_stride: usize) {
@@ -386,15 +396,19 @@ impl Dtype for i8 {
         with_i8_shells!(isa, shell => unsafe { shell::pair(a.as_ptr(), b.as_ptr(), dim) })
     }
 
+    fn quad(isa: Supported, a: &[i8], b: [&[i8]; 4]) -> [i32; 4] {
+        let dim = b.iter().fold(a.len(), |dim, row| dim.min(row.len()));
+        // SAFETY: `isa` was detected; all slices hold `dim` elements.
+        with_i8_shells!(isa, shell => unsafe { shell::quad(a.as_ptr(), b.map(<[i8]>::as_ptr), dim) })
+    }
+
     fn grid(isa: Supported, queries: &Matrix<i8>, q: Span, gallery: &Matrix<i8>, r: Span, out: &mut [f32], out_stride: usize) {
         dots(isa, queries, q, gallery, r, out, out_stride);
+        let scales = gallery.scales().and_then(|s| s.get(r.first..));
         for (i, row) in out.chunks_mut(out_stride.max(1)).take(q.count).enumerate() {
-            let query_scale = queries.scale(q.first + i);
-            let scales = gallery.scales().and_then(|s| s.get(r.first..));
-            for (j, score) in row.iter_mut().take(r.count).enumerate() {
-                let row_scale = scales.and_then(|s| s.get(j).copied()).unwrap_or(1.0);
-                *score = (score.to_bits() as i32 as f32 * query_scale) * row_scale;
-            }
+            let (dots, scale) = (row.get_mut(..r.count).unwrap_or_default(), queries.scale(q.first + i));
+            // SAFETY: `isa` was detected.
+            with_f32_shells!(isa, shell => unsafe { shell::scale_scores(dots, scale, scales) });
         }
     }
 
@@ -542,10 +556,10 @@ pub(crate) fn sum_if_exact(isa: Supported, values: &[f32]) -> Option<f64> {
     with_f32_shells!(isa, shell => unsafe { shell::sum_if_exact(values) })
 }
 
-/// `scores[i] -= bias[i]`.
-pub(crate) fn subtract(isa: Supported, scores: &mut [f32], bias: &[f32]) {
+/// `scores[i] -= bias[i]`, where there are biases; whether any is then greater than `threshold`.
+pub(crate) fn debias(isa: Supported, scores: &mut [f32], bias: Option<&[f32]>, threshold: f32) -> bool {
     // SAFETY: `isa` was detected.
-    with_f32_shells!(isa, shell => unsafe { shell::subtract(scores, bias) })
+    with_f32_shells!(isa, shell => unsafe { shell::debias(scores, bias, threshold) })
 }
 
 /// Largest magnitude as bits; not less than `f32::INFINITY`'s when a value is not finite.

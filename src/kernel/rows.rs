@@ -212,11 +212,32 @@ pub(super) fn sum_if_exact(values: &[f32]) -> Option<f64> {
     Some(lanes.iter().sum())
 }
 
-/// `scores[i] -= bias[i]`.
+/// `scores[i] -= bias[i]`; whether any is then greater than `threshold`. Without biases only the latter.
 #[inline(always)]
-pub(super) fn subtract(scores: &mut [f32], bias: &[f32]) {
+pub(super) fn debias(scores: &mut [f32], bias: Option<&[f32]>, threshold: f32) -> bool {
+    let Some(bias) = bias else { return count_above(scores, threshold) > 0 };
+    let mut above = 0u32; // as wide as the scores
     for (score, bias) in scores.iter_mut().zip(bias) {
         *score -= bias;
+        above += u32::from(*score > threshold);
+    }
+    above > 0
+}
+
+/// Turns exact dots (i32 bits) of a query into scores: `((f32)dot * scale_query) * scale_row`, each step rounded.
+#[inline(always)]
+pub(super) fn scale_scores(dots: &mut [f32], scale_query: f32, scale_rows: Option<&[f32]>) {
+    match scale_rows {
+        Some(scales) => {
+            for (dot, scale) in dots.iter_mut().zip(scales) {
+                *dot = (dot.to_bits() as i32 as f32 * scale_query) * scale;
+            }
+        }
+        None => {
+            for dot in dots {
+                *dot = dot.to_bits() as i32 as f32 * scale_query;
+            }
+        }
     }
 }
 

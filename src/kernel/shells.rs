@@ -6,8 +6,8 @@
 
 /// The f32 shells, and those that work on scores, of one instruction set.
 macro_rules! f32_shells {
-    ($(#[$cfg:meta])? $name:ident, [$($attribute:meta),*], depth: $depth:ty, registers: $t:literal / $u:literal, queries: $qb:literal,
-     tile: $tile:ty, $mr:literal x $nv:literal) => {
+    ($(#[$cfg:meta])? $name:ident, [$($attribute:meta),*], depth: $depth:ty, registers: $t:literal / $u:literal,
+     queries: $first:literal / $qb:literal, sums: $sums:literal, tile: $tile:ty, $mr:literal x $nv:literal) => {
         $(#[$cfg])?
         pub(in crate::kernel) mod $name {
             use crate::kernel::depth::{self, Grid};
@@ -25,9 +25,15 @@ macro_rules! f32_shells {
                 unsafe { depth::pair_f32::<$depth, $t, $u>(a, b, dim) }
             }
             $(#[$attribute])*
+            pub(in crate::kernel) unsafe fn quad(a: *const f32, b: [*const f32; 4], dim: usize) -> [f32; 4] {
+                // SAFETY: the shell's contract is the algorithm's.
+                let [sums] = unsafe { depth::products_f32::<$depth, $t, 1, $sums, false>([a], b, dim, 0) };
+                sums
+            }
+            $(#[$attribute])*
             pub(in crate::kernel) unsafe fn grid(g: Grid<f32, f32>) {
                 // SAFETY: the shell's contract is the algorithm's.
-                unsafe { depth::grid_f32::<$depth, $t, $u, $qb>(g) }
+                unsafe { depth::grid_f32::<$depth, $t, $u, $first, $qb, $sums>(g) }
             }
             $(#[$attribute])*
             pub(in crate::kernel) unsafe fn group(job: TileJob) {
@@ -59,6 +65,10 @@ macro_rules! f32_shells {
                 unsafe { rows::append::<$depth>(scores, n, mask, cut, to) }
             }
             $(#[$attribute])*
+            pub(in crate::kernel) unsafe fn debias(scores: &mut [f32], bias: Option<&[f32]>, threshold: f32) -> bool {
+                rows::debias(scores, bias, threshold)
+            }
+            $(#[$attribute])*
             pub(in crate::kernel) unsafe fn insert_above(best: &mut [f32], scores: &[f32], mask: u64) {
                 rows::insert_above::<$depth>(best, scores, mask)
             }
@@ -80,8 +90,8 @@ macro_rules! f32_shells {
                 rows::sum_if_exact(values)
             }
             $(#[$attribute])*
-            pub(in crate::kernel) unsafe fn subtract(scores: &mut [f32], bias: &[f32]) {
-                rows::subtract(scores, bias)
+            pub(in crate::kernel) unsafe fn scale_scores(dots: &mut [f32], scale_query: f32, scale_rows: Option<&[f32]>) {
+                rows::scale_scores(dots, scale_query, scale_rows)
             }
             $(#[$attribute])*
             pub(in crate::kernel) unsafe fn max_abs_bits(row: &[f32]) -> u32 {
@@ -161,7 +171,12 @@ macro_rules! i8_shells {
             $(#[$attribute])*
             pub(in crate::kernel) unsafe fn pair(a: *const i8, b: *const i8, dim: usize) -> i32 {
                 // SAFETY: the shell's contract is the algorithm's.
-                unsafe { depth::pair_i8::<$depth>(a, b, dim, depth::query_sum::<$depth>(a, dim)) }
+                unsafe { depth::pair_i8::<$depth>(a, b, dim) }
+            }
+            $(#[$attribute])*
+            pub(in crate::kernel) unsafe fn quad(a: *const i8, b: [*const i8; 4], dim: usize) -> [i32; 4] {
+                // SAFETY: the shell's contract is the algorithm's.
+                unsafe { depth::quad_i8::<$depth>(a, b, dim) }
             }
             $(#[$attribute])*
             pub(in crate::kernel) unsafe fn grid(g: Grid<i8, u32>) {
@@ -188,15 +203,15 @@ macro_rules! i8_shells {
 
 /// f32, and scores.
 pub(super) mod f32_isa {
-    f32_shells!(scalar, [], depth: simd::scalar::Scalar, registers: 32 / 8, queries: 1, tile: simd::scalar::Scalar, 4 x 2);
-    f32_shells!(#[cfg(not(all(target_os = "none", target_pointer_width = "32")))] portable, [], depth: simd::portable::Portable, registers: 8 / 8, queries: 2, tile: simd::portable::Portable, 4 x 2);
+    f32_shells!(scalar, [], depth: simd::scalar::Scalar, registers: 32 / 8, queries: 1 / 1, sums: 8, tile: simd::scalar::Scalar, 4 x 2);
+    f32_shells!(#[cfg(not(all(target_os = "none", target_pointer_width = "32")))] portable, [], depth: simd::portable::Portable, registers: 8 / 8, queries: 1 / 2, sums: 8, tile: simd::portable::Portable, 4 x 2);
     f32_shells!(#[cfg(target_arch = "x86_64")] avx2, [target_feature(enable = "avx2,fma")],
-        depth: simd::avx2::Avx2, registers: 4 / 4, queries: 3, tile: simd::avx2::Avx2, 6 x 2);
+        depth: simd::avx2::Avx2, registers: 4 / 4, queries: 3 / 3, sums: 12, tile: simd::avx2::Avx2, 6 x 2);
     f32_shells!(#[cfg(target_arch = "x86_64")] avx512, [target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")],
-        depth: simd::avx512::Avx512, registers: 2 / 2, queries: 4, tile: simd::avx512::Avx512, 8 x 3);
+        depth: simd::avx512::Avx512, registers: 2 / 2, queries: 3 / 4, sums: 24, tile: simd::avx512::Avx512, 8 x 3);
     f32_shells!(#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))] neon,
         [target_feature(enable = "neon")],
-        depth: simd::neon::Neon, registers: 8 / 8, queries: 4, tile: simd::neon::Neon, 8 x 3);
+        depth: simd::neon::Neon, registers: 8 / 8, queries: 1 / 4, sums: 24, tile: simd::neon::Neon, 8 x 3);
 }
 
 /// int8.
@@ -211,7 +226,7 @@ pub(super) mod i8_isa {
         depth: simd::avx512::Avx512, queries: 4, tile: simd::avx512::Avx512Codes, Wide2, 8 x 3);
     i8_shells!(#[cfg(target_arch = "x86_64")] avx512vnni,
         [target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2")],
-        depth: simd::avx512vnni::Avx512Vnni, queries: 4, tile: simd::avx512vnni::Avx512Vnni, Offset4, 8 x 3);
+        depth: simd::avx512vnni::Avx512Vnni, queries: 6, tile: simd::avx512vnni::Avx512Vnni, Offset4, 8 x 3);
     i8_shells!(#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))] neon,
         [target_feature(enable = "neon")],
         depth: simd::neon::Neon, queries: 4, tile: simd::neon::NeonCodes, Signed4, 4 x 4);

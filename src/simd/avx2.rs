@@ -128,7 +128,7 @@ unsafe fn load_codes(p: *const i8) -> __m256i {
 
 impl DepthI8 for Avx2 {
     const CODES: usize = 16;
-    const ROW_OFFSET: i32 = 0;
+    const OFFSET: bool = false;
     type Query = __m256i;
     type Row = __m256i;
     type Acc = __m256i;
@@ -163,9 +163,39 @@ impl DepthI8 for Avx2 {
         unsafe { _mm256_add_epi32(acc, _mm256_madd_epi16(query, row)) }
     }
     #[inline(always)]
+    unsafe fn add(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: AVX2 is the contract of the trait.
+        unsafe { _mm256_add_epi32(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn sub(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: AVX2 is the contract of the trait.
+        unsafe { _mm256_sub_epi32(a, b) }
+    }
+    #[inline(always)]
     unsafe fn sum(acc: __m256i) -> i32 {
         // SAFETY: AVX2 is the contract of the trait.
         unsafe { sum_i32(_mm_add_epi32(_mm256_castsi256_si128(acc), _mm256_extracti128_si256::<1>(acc))) }
+    }
+    #[inline(always)]
+    unsafe fn sum4(v: [__m256i; 4]) -> [i32; 4] {
+        // SAFETY: AVX2 is the contract of the trait.
+        unsafe { sum4_i32(v) }
+    }
+}
+
+/// Sums of the lanes of four vectors, by transposing.
+#[inline(always)]
+pub(super) unsafe fn sum4_i32(v: [__m256i; 4]) -> [i32; 4] {
+    // SAFETY: AVX2 is the contract of the callers' traits; the array holds four numbers.
+    unsafe {
+        let ab = _mm256_add_epi32(_mm256_unpacklo_epi32(v[0], v[1]), _mm256_unpackhi_epi32(v[0], v[1]));
+        let cd = _mm256_add_epi32(_mm256_unpacklo_epi32(v[2], v[3]), _mm256_unpackhi_epi32(v[2], v[3]));
+        let abcd = _mm256_add_epi32(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
+        let sums = _mm_add_epi32(_mm256_castsi256_si128(abcd), _mm256_extracti128_si256::<1>(abcd));
+        let mut out = [0; 4];
+        _mm_storeu_si128(out.as_mut_ptr().cast(), sums);
+        out
     }
 }
 

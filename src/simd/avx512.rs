@@ -100,7 +100,7 @@ impl DepthF32 for Avx512 {
 
 impl DepthI8 for Avx512 {
     const CODES: usize = 32;
-    const ROW_OFFSET: i32 = 0;
+    const OFFSET: bool = false;
     type Query = __m512i;
     type Row = __m512i;
     type Acc = __m512i;
@@ -135,9 +135,40 @@ impl DepthI8 for Avx512 {
         unsafe { _mm512_add_epi32(acc, _mm512_madd_epi16(query, row)) }
     }
     #[inline(always)]
+    unsafe fn add(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: AVX-512 is the contract of the trait.
+        unsafe { _mm512_add_epi32(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn sub(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: AVX-512 is the contract of the trait.
+        unsafe { _mm512_sub_epi32(a, b) }
+    }
+    #[inline(always)]
     unsafe fn sum(acc: __m512i) -> i32 {
         // SAFETY: AVX-512 is the contract of the trait.
         unsafe { _mm512_reduce_add_epi32(acc) }
+    }
+    #[inline(always)]
+    unsafe fn sum4(v: [__m512i; 4]) -> [i32; 4] {
+        // SAFETY: AVX-512 is the contract of the trait.
+        unsafe { sum4_i32(v) }
+    }
+}
+
+/// Sums of the lanes of four vectors, by transposing.
+#[inline(always)]
+pub(super) unsafe fn sum4_i32(v: [__m512i; 4]) -> [i32; 4] {
+    // SAFETY: AVX-512 is the contract of the callers' traits; the array holds four numbers.
+    unsafe {
+        let ab = _mm512_add_epi32(_mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));
+        let cd = _mm512_add_epi32(_mm512_unpacklo_epi32(v[2], v[3]), _mm512_unpackhi_epi32(v[2], v[3]));
+        let abcd = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+        let halves = _mm256_add_epi32(_mm512_castsi512_si256(abcd), _mm512_extracti64x4_epi64::<1>(abcd));
+        let sums = _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256::<1>(halves));
+        let mut out = [0; 4];
+        _mm_storeu_si128(out.as_mut_ptr().cast(), sums);
+        out
     }
 }
 

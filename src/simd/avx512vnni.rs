@@ -3,7 +3,7 @@
 //! `vpdpbusd` multiplies unsigned by signed codes, so one side carries an offset of 128 that is taken off the sum. The sums wrap;
 //! only the true sum has to fit, and it does up to [`MAX_DIM`](crate::MAX_DIM).
 
-use super::avx512::{Avx512, transpose};
+use super::avx512::{Avx512, sum4_i32, transpose};
 use super::{DepthI8, TileLanes, Transpose};
 use core::arch::x86_64::*;
 
@@ -18,7 +18,7 @@ unsafe fn offset(codes: __m512i) -> __m512i {
 
 impl DepthI8 for Avx512Vnni {
     const CODES: usize = 64;
-    const ROW_OFFSET: i32 = 128;
+    const OFFSET: bool = true;
     type Query = __m512i;
     type Row = __m512i;
     type Acc = __m512i;
@@ -53,9 +53,24 @@ impl DepthI8 for Avx512Vnni {
         unsafe { _mm512_dpbusd_epi32(acc, row, query) }
     }
     #[inline(always)]
+    unsafe fn add(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: AVX-512 is the contract of the trait.
+        unsafe { _mm512_add_epi32(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn sub(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: AVX-512 is the contract of the trait.
+        unsafe { _mm512_sub_epi32(a, b) }
+    }
+    #[inline(always)]
     unsafe fn sum(acc: __m512i) -> i32 {
         // SAFETY: AVX-512 is the contract of the trait.
         unsafe { _mm512_reduce_add_epi32(acc) }
+    }
+    #[inline(always)]
+    unsafe fn sum4(v: [__m512i; 4]) -> [i32; 4] {
+        // SAFETY: AVX-512 is the contract of the trait.
+        unsafe { sum4_i32(v) }
     }
 }
 

@@ -3,7 +3,7 @@
 //! `vpdpbusd` multiplies unsigned by signed codes, so one side carries an offset of 128 that is taken off the sum. The sums wrap;
 //! only the true sum has to fit, and it does up to [`MAX_DIM`](crate::MAX_DIM).
 
-use super::avx2::{Avx2, sum_i32, transpose};
+use super::avx2::{Avx2, sum_i32, sum4_i32, transpose};
 use super::{DepthI8, TileLanes, Transpose};
 use core::arch::x86_64::*;
 
@@ -18,7 +18,7 @@ unsafe fn offset(codes: __m256i) -> __m256i {
 
 impl DepthI8 for AvxVnni {
     const CODES: usize = 32;
-    const ROW_OFFSET: i32 = 128;
+    const OFFSET: bool = true;
     type Query = __m256i;
     type Row = __m256i;
     type Acc = __m256i;
@@ -57,9 +57,24 @@ impl DepthI8 for AvxVnni {
         unsafe { _mm256_dpbusd_avx_epi32(acc, row, query) }
     }
     #[inline(always)]
+    unsafe fn add(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: AVX2 is the contract of the trait.
+        unsafe { _mm256_add_epi32(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn sub(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: AVX2 is the contract of the trait.
+        unsafe { _mm256_sub_epi32(a, b) }
+    }
+    #[inline(always)]
     unsafe fn sum(acc: __m256i) -> i32 {
         // SAFETY: AVX2 is the contract of the trait.
         unsafe { sum_i32(_mm_add_epi32(_mm256_castsi256_si128(acc), _mm256_extracti128_si256::<1>(acc))) }
+    }
+    #[inline(always)]
+    unsafe fn sum4(v: [__m256i; 4]) -> [i32; 4] {
+        // SAFETY: AVX2 is the contract of the trait.
+        unsafe { sum4_i32(v) }
     }
 }
 

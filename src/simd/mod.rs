@@ -87,9 +87,9 @@ pub(crate) trait DepthF32 {
 pub(crate) trait DepthI8 {
     /// Codes per step.
     const CODES: usize;
-    /// What is added to every row code before the product (128 where the instruction takes unsigned rows); the sum is then too
-    /// large by `ROW_OFFSET * sum(query)`.
-    const ROW_OFFSET: i32;
+    /// Whether [`load_row`](Self::load_row) adds a number to every code, because the instruction takes unsigned rows; a sum is then
+    /// too large by the query's product with a row of zeros.
+    const OFFSET: bool;
     type Query: Copy;
     type Row: Copy;
     type Acc: Copy;
@@ -99,8 +99,18 @@ pub(crate) trait DepthI8 {
     unsafe fn load_row(p: *const i8) -> Self::Row;
     unsafe fn load_part_row(p: *const i8, n: usize) -> Self::Row;
     unsafe fn mul_add(acc: Self::Acc, query: Self::Query, row: Self::Row) -> Self::Acc;
+    /// Lane by lane, wrapping.
+    unsafe fn add(a: Self::Acc, b: Self::Acc) -> Self::Acc;
+    /// Lane by lane, wrapping.
+    unsafe fn sub(a: Self::Acc, b: Self::Acc) -> Self::Acc;
     /// Wrapping sum of all lanes.
     unsafe fn sum(acc: Self::Acc) -> i32;
+    /// Four sums at once.
+    #[inline(always)]
+    unsafe fn sum4(v: [Self::Acc; 4]) -> [i32; 4] {
+        // SAFETY: the caller's promise is the same.
+        unsafe { [Self::sum(v[0]), Self::sum(v[1]), Self::sum(v[2]), Self::sum(v[3])] }
+    }
 }
 
 /// Lanes of 32-bit words where one lane is one pair of rows: the outer-product tile. A word holds one f32, or as many int8 codes

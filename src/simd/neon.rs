@@ -149,7 +149,7 @@ unsafe fn high_products(a: int8x16_t, b: int8x16_t) -> int16x8_t {
 
 impl DepthI8 for Neon {
     const CODES: usize = 16;
-    const ROW_OFFSET: i32 = 0;
+    const OFFSET: bool = false;
     type Query = int8x16_t;
     type Row = int8x16_t;
     type Acc = int32x4_t;
@@ -182,6 +182,16 @@ impl DepthI8 for Neon {
     unsafe fn mul_add(acc: int32x4_t, query: int8x16_t, row: int8x16_t) -> int32x4_t {
         // SAFETY: NEON is the contract of the trait.
         unsafe { vpadalq_s16(vpadalq_s16(acc, low_products(query, row)), high_products(query, row)) }
+    }
+    #[inline(always)]
+    unsafe fn add(a: int32x4_t, b: int32x4_t) -> int32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vaddq_s32(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn sub(a: int32x4_t, b: int32x4_t) -> int32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vsubq_s32(a, b) }
     }
     #[inline(always)]
     unsafe fn sum(acc: int32x4_t) -> i32 {

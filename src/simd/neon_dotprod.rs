@@ -12,7 +12,7 @@ pub(crate) struct NeonDotprod;
 
 impl DepthI8 for NeonDotprod {
     const CODES: usize = 16;
-    const ROW_OFFSET: i32 = 0;
+    const OFFSET: bool = false;
     type Query = int8x16_t;
     type Row = int8x16_t;
     type Acc = int32x4_t;
@@ -49,6 +49,16 @@ impl DepthI8 for NeonDotprod {
                 options(pure, nomem, nostack, preserves_flags));
         }
         acc
+    }
+    #[inline(always)]
+    unsafe fn add(a: int32x4_t, b: int32x4_t) -> int32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vaddq_s32(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn sub(a: int32x4_t, b: int32x4_t) -> int32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vsubq_s32(a, b) }
     }
     #[inline(always)]
     unsafe fn sum(acc: int32x4_t) -> i32 {

@@ -83,7 +83,7 @@ unsafe fn load_codes(p: *const i8) -> i16x8 {
 
 impl DepthI8 for Portable {
     const CODES: usize = 8;
-    const ROW_OFFSET: i32 = 0;
+    const OFFSET: bool = false;
     type Query = i16x8;
     type Row = i16x8;
     type Acc = i32x4;
@@ -114,6 +114,14 @@ impl DepthI8 for Portable {
     #[inline(always)]
     unsafe fn mul_add(acc: i32x4, query: i16x8, row: i16x8) -> i32x4 {
         acc + query.dot(row)
+    }
+    #[inline(always)]
+    unsafe fn add(a: i32x4, b: i32x4) -> i32x4 {
+        a + b
+    }
+    #[inline(always)]
+    unsafe fn sub(a: i32x4, b: i32x4) -> i32x4 {
+        a - b
     }
     #[inline(always)]
     unsafe fn sum(acc: i32x4) -> i32 {

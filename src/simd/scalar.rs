@@ -85,7 +85,7 @@ impl DepthF32 for Scalar {
 
 impl DepthI8 for Scalar {
     const CODES: usize = 1;
-    const ROW_OFFSET: i32 = 0;
+    const OFFSET: bool = false;
     type Query = i32;
     type Row = i32;
     type Acc = i32;
@@ -116,6 +116,14 @@ impl DepthI8 for Scalar {
     #[inline(always)]
     unsafe fn mul_add(acc: i32, query: i32, row: i32) -> i32 {
         acc.wrapping_add(query * row)
+    }
+    #[inline(always)]
+    unsafe fn add(a: i32, b: i32) -> i32 {
+        a.wrapping_add(b)
+    }
+    #[inline(always)]
+    unsafe fn sub(a: i32, b: i32) -> i32 {
+        a.wrapping_sub(b)
     }
     #[inline(always)]
     unsafe fn sum(acc: i32) -> i32 {

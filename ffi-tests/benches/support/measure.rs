@@ -29,13 +29,19 @@ impl<'a> Contender<'a> {
         Contender { name: name.into(), work, run: Box::new(run), calls: 1 }
     }
 
-    /// Calls per turn so that a turn lasts about `turn`.
+    /// Calls per turn so that a turn lasts about `turn`; found with more and more calls, as the clock costs more than a short one.
     fn calibrate(&mut self, turn: Duration) {
-        (self.run)();
-        let start = seconds();
-        (self.run)();
-        let once = (seconds() - start).max(1e-9);
-        self.calls = (turn.as_secs_f64() / once).clamp(1.0, 1e7) as u32;
+        let turn = turn.as_secs_f64();
+        self.calls = 1;
+        self.turn();
+        while self.calls < 10_000_000 {
+            let lasted = self.turn() * f64::from(self.calls);
+            if lasted > turn / 8.0 {
+                self.calls = (turn / lasted * f64::from(self.calls)).clamp(1.0, 1e7) as u32;
+                break;
+            }
+            self.calls *= 8;
+        }
     }
 
     /// Seconds per call in one turn.

@@ -215,6 +215,11 @@ static void rows_of_values() {
     std::int32_t i = 0;
     EXPECT(nnn::dot({wide, 2}, {wide, 2}, f) == status::ok && f == 127.0f * 127 + 63 * 63);
     EXPECT(nnn::dot(codes, codes, i) == status::ok && i == 2 * 127 * 127 + 63 * 63 + 64 * 64);
+    float four[4];
+    std::int32_t four_codes[4];
+    EXPECT(nnn::dot4({wide, 2}, {wide, 2}, {wide, 2}, {wide, 2}, {wide, 2}, four) == status::ok && four[3] == f);
+    EXPECT(nnn::dot4(codes, codes, codes, codes, codes, four_codes) == status::ok && four_codes[0] == i && four_codes[3] == i);
+    EXPECT(nnn::dot4({wide, 2}, {wide, 2}, {wide, 2}, {wide, 2}, {wide, 3}, four) == status::dim);
     EXPECT(nnn::dot({wide, 2}, {wide, 3}, f) == status::dim && nnn::dot({codes.data(), 1}, {codes.data(), 2}, i) == status::dim);
 }
 

@@ -32,6 +32,11 @@ static int smoke_f32(void) {
     CHECK(unit[0] == 0.6f && unit[1] == 0.8f);
     OK(nnn_dot_f32(gallery_data, query_data, 2, &dot));
     CHECK(dot == 0.8f);
+    {
+        float four[4];
+        OK(nnn_dot4_f32(gallery_data, query_data, query_data, query_data, query_data, 2, four));
+        CHECK(four[0] == dot && four[1] == dot && four[2] == dot && four[3] == dot);
+    }
     OK(nnn_scores_f32(&query, &gallery, 0, 3, scores, 3));
     CHECK(scores[0] == dot && scores[1] == 0.6f && scores[2] > 0.95f && scores[2] < 0.97f);
 
@@ -74,6 +79,11 @@ static int smoke_i8(void) {
     OK(nnn_quantize_i8(&query, query_codes, 2, query_scale));
     OK(nnn_dot_i8(codes, query_codes, 2, &dot));
     CHECK(dot == 127 * 127);
+    {
+        int32_t four[4];
+        OK(nnn_dot4_i8(codes, query_codes, query_codes, query_codes, query_codes, 2, four));
+        CHECK(four[0] == dot && four[1] == dot && four[2] == dot && four[3] == dot);
+    }
     OK(nnn_scores_i8(&queries, &rows, 0, 3, scores, 3));
     CHECK(scores[2] > 0.95f && scores[2] < 0.97f);
     OK(nnn_bias_i8(&rows, &reference, 1, 0.75f, 0, 3, scratch, sizeof scratch, bias));
@@ -230,7 +240,7 @@ static int smoke(void) {
     size_t count = 0, i;
     CHECK(nnn_version() == NNN_VERSION && nnn_abi_version() == NNN_ABI_VERSION);
     CHECK(nnn_status_str(NNN_ERR_K)[0] == 'K' && nnn_isa_str(NNN_ISA_SCALAR)[0] == 's');
-    CHECK(nnn_neighbors_scratch(1, 2) == sizeof full_scratch && nnn_search_scratch(1, 1, 2) == 0);
+    CHECK(nnn_neighbors_scratch(1, 2) == sizeof full_scratch && nnn_search_scratch(1, 1, 2) == NNN_SEARCH_SCRATCH_BYTES(1, 1, 2));
     OK(nnn_isa_available(list, 16, &count));
     for (i = 0; i < count; i++) {
         int line;

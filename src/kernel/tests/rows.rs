@@ -1,6 +1,6 @@
 //! Passes over one row or one strip of scores, at every length.
 
-use super::super::{STRIP, above, max_abs_bits, quantize_row, scale_row, scale_row_in_place, subtract, sum_of_squares};
+use super::super::{STRIP, above, debias, max_abs_bits, quantize_row, scale_row, scale_row_in_place, sum_of_squares};
 use super::oracle::*;
 use std::vec;
 use std::vec::Vec;
@@ -34,15 +34,20 @@ fn above_looks_at_one_strip_only() {
 }
 
 #[test]
-fn subtract_rounds_once_and_stops_at_the_shorter() {
+fn debias_rounds_once_and_tells_whether_any_is_above() {
     let mut random = Random(2);
     let (scores, bias): (Vec<f32>, Vec<f32>) = (0..70).map(|_| (random.wide_float(), random.wide_float())).unzip();
     for isa in isas() {
         for len in 0..=70 {
             let mut got = scores.clone();
-            subtract(isa, &mut got, &bias[..len]);
-            let expected: Vec<f32> = (0..70).map(|i| if i < len { scores[i] - bias[i] } else { scores[i] }).collect();
-            assert_eq!(got, expected, "{:?} length {len}", isa.get());
+            let expected: Vec<f32> = (0..len).map(|i| scores[i] - bias[i]).collect();
+            let most = expected.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            assert!(!debias(isa, &mut got[..len], Some(&bias), most), "{:?} length {len}", isa.get());
+            assert_eq!((&got[..len], &got[len..]), (&expected[..], &scores[len..]), "{:?} length {len}", isa.get());
+            assert_eq!(debias(isa, &mut got[..len], None, most.next_down()), len > 0, "{:?} length {len}", isa.get());
+            assert!(!debias(isa, &mut got[..len], None, most), "{:?} length {len}", isa.get());
+            got.fill(f32::NAN);
+            assert!(!debias(isa, &mut got[..len], Some(&bias), f32::NEG_INFINITY), "not a number is above nothing");
         }
     }
 }

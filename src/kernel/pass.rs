@@ -236,8 +236,8 @@ fn multiply<T: Element>(
             run += steps;
         }
         if depth.first + depth.count == plan.steps {
-            let row_sums = sums.chunks_exact(plan.block).zip(masks.chunks_exact(panel_count));
-            for (i, (sums, masks)) in row_sums.take(rows).enumerate() {
+            for i in 0..rows {
+                let (sums, masks) = (sums.get(i * plan.block..)?, masks.get(i * panel_count..)?.get(..panel_count)?);
                 give(shape, chunk_row + first + i, bank, as_f32(sums), masks, sink);
             }
         }
@@ -250,8 +250,11 @@ fn give(shape: TileShape, row: usize, bank: Span, scores: &[f32], masks: &[u64],
     let width = shape.width.get();
     let scores = scores.get(..bank.count).unwrap_or_default();
     // Backwards: in a bank in ascending order of similarity the first panel raises the limit past the others.
-    for (p, (scores, mask)) in scores.chunks(width).zip(masks).enumerate().rev() {
-        if *mask != 0 {
+    for (p, mask) in masks.iter().enumerate().rev() {
+        if *mask != 0
+            && let Some(scores) = scores.get(p * width..)
+        {
+            let scores = scores.get(..width).unwrap_or(scores);
             // Columns past the bank's end have no row.
             let mask = *mask & (u64::MAX >> (64 - scores.len().clamp(1, 64)));
             if mask != 0 {

@@ -165,8 +165,8 @@ fn exchanged_rows<T: Element>(isa: Supported, dim: usize, k: usize, rows: usize,
     let fits =
         |&most: &usize| kernel::tile_bytes::<T>(isa, dim, most).saturating_add(Lists::bytes(most, k)).saturating_add(64) <= bytes;
     let most = (2..PANELS_MAX).map(|panels| panels * width).take_while(fits).last().filter(|_| rows >= width)?;
-    let even = NonZeroUsize::new(rows.div_ceil(most)).map_or(rows, |chunks| rows.div_ceil(chunks.get()));
-    Some(even.div_ceil(width) * width)
+    let chunks = NonZeroUsize::new(rows.div_ceil(NonZeroUsize::new(most)?.get()))?;
+    Some(rows.div_ceil(chunks.get()).div_ceil(panel.get()) * width)
 }
 
 /// [`collect`] with the sides exchanged, in lists.

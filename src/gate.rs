@@ -11,7 +11,6 @@ use crate::matrix::{Element, Matrix};
 use crate::search::{add_block, check_search, list_of, scan};
 use crate::status::{Result, Status, ensure};
 use crate::topk::{Hit, merge_batch};
-use core::num::NonZeroUsize;
 use core::ops::Range;
 
 /// Adds the gallery rows of hits to an activation set: the rows that are among the `n` best of at least one bank query.

@@ -188,7 +188,6 @@ fn multiply<T: Element>(
     let Plan { shape, .. } = *plan;
     let Block { bank, depth, .. } = *block;
     let panel_count = NonZeroUsize::new(bank.count.div_ceil(shape.width.get()))?;
-    let block_columns = NonZeroUsize::new(plan.block)?;
     let group_sums = NonZeroUsize::new(plan.group * plan.block)?;
     let shared = shape.shared.get();
     let shared_words = NonZeroUsize::new((A_STRIDE * shared).min(plan.copied))?;
@@ -247,9 +246,9 @@ fn multiply<T: Element>(
             run += steps;
         }
         if depth.first + depth.count == plan.steps {
-            let row_sums = sums.chunks_exact(block_columns.get()).zip(masks.chunks_exact(panel_count.get()));
-            for (i, (sums, masks)) in row_sums.take(rows).enumerate() {
-                let (row, scores) = (chunk_row + first + i, as_f32(sums).get(..bank.count)?);
+            for i in 0..rows {
+                let masks = masks.get(i * panel_count.get()..)?.get(..panel_count.get())?;
+                let (row, scores) = (chunk_row + first + i, as_f32(sums.get(i * plan.block..)?).get(..bank.count)?);
                 if sink.limit(row).is_nan() {
                     sink.take_all(row, bank.first, scores);
                 } else {
@@ -265,8 +264,11 @@ fn multiply<T: Element>(
 fn give(shape: TileShape, row: usize, bank: Span, scores: &[f32], masks: &[u64], sink: &mut impl Sink) {
     let width = shape.width.get();
     // Backwards: in a bank in ascending order of similarity the first panel raises the limit past the others.
-    for (p, (scores, mask)) in scores.chunks(width).zip(masks).enumerate().rev() {
-        if *mask != 0 {
+    for (p, mask) in masks.iter().enumerate().rev() {
+        if *mask != 0
+            && let Some(scores) = scores.get(p * width..)
+        {
+            let scores = scores.get(..width).unwrap_or(scores);
             // Columns past the bank's end have no row.
             let mask = *mask & (u64::MAX >> (64 - scores.len().clamp(1, 64)));
             if mask != 0 {

@@ -59,7 +59,9 @@ impl HeatMap<'_> {
                 let at = (CORNER.0 + CELL.0 * column + CELL.0 / 2, CORNER.1 - 14);
                 root.draw_text(&format!("k = {k}"), &font(14, &INK).pos(centre), at)?;
             }
-            let spread = self.recalls.iter().fold(f64::MIN_POSITIVE, |most, recall| most.max((recall - self.plain).abs()));
+            // Each color has its own scale: the worst cells lose far more than the best ones gain.
+            let gains = self.recalls.iter().map(|recall| recall - self.plain);
+            let [loss, gain] = gains.fold([f64::MIN_POSITIVE; 2], |[loss, most], gain| [loss.max(-gain), most.max(gain)]);
             for (row, (alpha, recalls)) in (0..).zip(self.alphas.iter().zip(self.recalls.chunks(self.ks.len()))) {
                 let y = CORNER.1 + CELL.1 * row;
                 let right = Pos::new(HPos::Right, VPos::Center);
@@ -67,10 +69,10 @@ impl HeatMap<'_> {
                 for (column, recall) in (0..).zip(recalls) {
                     let x = CORNER.0 + CELL.0 * column;
                     let cell = [(x, y), (x + CELL.0, y + CELL.1)];
-                    let gain = (recall - self.plain) / spread;
-                    let color = if gain < 0.0 { WORSE } else { BETTER };
-                    root.draw(&Rectangle::new(cell, color.mix(gain.abs() * 0.85).filled()))?;
-                    let ink = if gain.abs() > 0.65 { WHITE } else { INK };
+                    let change = recall - self.plain;
+                    let (color, depth) = if change < 0.0 { (WORSE, -change / loss) } else { (BETTER, change / gain) };
+                    root.draw(&Rectangle::new(cell, color.mix(depth * 0.8).filled()))?;
+                    let ink = if depth > 0.7 { WHITE } else { INK };
                     root.draw_text(&format!("{recall:.1}"), &font(14, &ink).pos(centre), (x + CELL.0 / 2, y + CELL.1 / 2))?;
                 }
             }
@@ -111,7 +113,7 @@ pub fn bank_sizes(points: &[(usize, Interval)], confidence: &Confidence, k: usiz
             .bold_line_style(INK.mix(0.10))
             .axis_style(INK.mix(0.5))
             .y_labels(8)
-            .x_label_formatter(&|x| format!("{x:.0}"))
+            .x_label_formatter(&|x| rows_label(*x))
             .y_label_formatter(&|y| format!("{y:+.1}"))
             .label_style(font(14, &INK))
             .axis_desc_style(font(15, &INK))
@@ -130,6 +132,13 @@ pub fn bank_sizes(points: &[(usize, Interval)], confidence: &Confidence, k: usiz
         chart.draw_series(points.iter().map(|(rows, gain)| Circle::new((at(*rows), gain.gain), 4, BETTER.filled())))?;
         Ok(())
     })
+}
+
+/// Labels where the logarithmic axis has room for them: 1, 2 and 5 times a power of ten.
+fn rows_label(rows: f64) -> String {
+    let label = format!("{rows:.0}");
+    let wide = label.starts_with(['1', '2', '5']) && label[1..].chars().all(|digit| digit == '0');
+    if wide { label } else { String::new() }
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@
  *   nnn_bias_f32(&gallery, &bank, 16, 0.75f, 0, gallery.rows, scratch, scratch_len, bias);      once, offline
  *   nnn_search_f32(&queries, &gallery, bias, NULL, 10, 0, gallery.rows, NULL, 0, hits, found);  for each batch of queries
  *
- *
  * RULES THAT HOLD FOR EVERY FUNCTION
  *
  * Errors     All checks come before the first write: on any status but NNN_OK nothing was written (nnn_find_nonfinite_f32
@@ -79,6 +78,15 @@
          ? SIZE_MAX                                                                                                      \
          : (size_t)(k) * 4u + NNN_NEIGHBORS_SCRATCH_MIN_BYTES)
 
+#define NNN_CERTIFIED_SCRATCH_BYTES(k, dim)                                                                              \
+    ((size_t)(k) > (SIZE_MAX - 660556u) / 32u ? SIZE_MAX                                                                 \
+     : (size_t)(k) > 12125u                   ? (size_t)(k) * 32u + 660556u                                              \
+                                              : (size_t)1048576u)
+
+/* The least scratch of the certified calls. */
+#define NNN_CERTIFIED_SCRATCH_MIN_BYTES(k)                                                                               \
+    ((size_t)(k) > (SIZE_MAX - 5196u) / 32u ? SIZE_MAX : (size_t)(k) * 32u + 5196u)
+
 /// Version of this header. Incompatible changes raise MAJOR (MINOR while MAJOR is 0).
 #define NNN_VERSION_MAJOR 0
 
@@ -100,11 +108,17 @@
 /// Bytes of scratch that nnn_neighbors_update_* at least needs.
 #define NNN_NEIGHBORS_SCRATCH_MIN_BYTES 4096
 
+/// The rank of an answer that is not among the hits, or whose score is not finite.
+#define NNN_NOT_RANKED UINT32_MAX
+
 /// nnn_encode_f32: the rows are retrieved.
 #define NNN_SIDE_GALLERY 0
 
 /// nnn_encode_f32: the rows are queries, live or of the bank.
 #define NNN_SIDE_QUERY 1
+
+/// The rank of an answer that is not among the hits, or whose score is not finite.
+#define NOT_RANKED UINT32_MAX
 
 /// Result of a call: NNN_OK, or the first of the errors below that applies.
 typedef int32_t nnn_status;
@@ -138,6 +152,21 @@ typedef struct nnn_mat_i8 {
     size_t stride;
 } nnn_mat_i8;
 
+/// `sum of e^(beta * similarity)` of one gallery row over the bank rows it has seen; 40 bytes, whatever the bank.
+///
+/// The content is opaque. It is the same bits for the same set of bank rows, in whatever shards and order they came.
+typedef struct nnn_log_sum {
+    uint64_t low[3];
+    uint32_t high[3];
+    /// The highest bin; of an empty sum the least number.
+    int32_t bin;
+} nnn_log_sum;
+
+/// A sum of float values without any rounding: an integer of 320 bits in units of 2^-149. Opaque; 40 bytes.
+typedef struct nnn_exact_sum {
+    uint64_t words[5];
+} nnn_exact_sum;
+
 /// A gallery row and its score for one query.
 typedef struct nnn_hit {
     /// `<query, row> - bias[row]`.
@@ -146,7 +175,51 @@ typedef struct nnn_hit {
     uint32_t id;
 } nnn_hit;
 
-/// What the codes of a row lose, as upper bounds; made by [`encode`].
+/// A correction that applies to a query only if its best plain row is in the activation set.
+typedef struct nnn_gate {
+    /// One float per gallery row: the inverted softmax (nnn_logsum_bias), or any other bias.
+    const float *bias;
+    /// The activation set: one bit per gallery row, bit r % 64 of word r / 64.
+    const uint64_t *active;
+    /// The beta of the bias: its weight beside another gate. Of a single gate it changes nothing.
+    float beta;
+} nnn_gate;
+
+/// A gain in recall and its confidence interval.
+typedef struct nnn_interval {
+    /// Recall after minus recall before, on all queries.
+    double gain;
+    /// Lower end of the interval.
+    double low;
+    /// Upper end.
+    double high;
+} nnn_interval;
+
+/// The distribution of k-occurrences over the gallery.
+typedef struct nnn_hubness_stats {
+    /// Third standardised moment: 0 for even retrieval, above 1 means hubs. 0 when all counts are equal.
+    double skewness;
+    /// Fourth standardised moment less 3. 0 when all counts are equal.
+    double kurtosis;
+    /// Share of all hits that would have to move for all rows to have the same count: 0 even, near 1 all hits on few rows.
+    double robin_hood;
+    /// Share of rows that no query retrieves.
+    double never;
+    /// The greatest count.
+    uint32_t maximum;
+    /// The first row that has it.
+    uint32_t row;
+} nnn_hubness_stats;
+
+/// Attribute bias over queries.
+typedef struct nnn_fairness {
+    /// Mean of the signed biases: opposite biases of different queries cancel here.
+    double mean;
+    /// Mean of their magnitudes: here they do not.
+    double mean_abs;
+} nnn_fairness;
+
+/// What the codes of a row lose, as upper bounds.
 typedef struct nnn_bound {
     /// |x' - scale * codes|: the residual, all roundings of moving and rotating included.
     float residual;
@@ -454,6 +527,197 @@ nnn_status nnn_bias_i8(const struct nnn_mat_i8 *gallery,
                        size_t scratch_len,
                        float *bias);
 
+/// The biases of a grid of parameters from one table: biases[(i * alphas_len + j) * rows + r] is that of row r for ks[i] and alphas[j],
+/// with the bits of nnn_neighbors_bias, for one walk along each row. What nnn_ranks_* compares.
+///
+/// table: rows x table_k floats. ks: ascending. biases: ks_len * alphas_len * rows floats.
+///
+/// O(rows * (largest k + ks_len * alphas_len)), no work memory. Errors: NULL, K (a k is 0, above table_k or not above the one before,
+/// or a row has seen fewer bank rows), OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (an alpha is not finite, rows not in order, a bias beyond
+/// the range of float).
+NNN_MUST_USE
+nnn_status nnn_neighbors_grid(const float *table,
+                              size_t rows,
+                              size_t table_k,
+                              const size_t *ks,
+                              size_t ks_len,
+                              const float *alphas,
+                              size_t alphas_len,
+                              float *biases);
+
+/// ======== Softmax family ========
+///
+/// The inverted softmax and its kin as biases, from one sum of e^(beta * similarity) over the bank per gallery row: 40 bytes a row,
+/// whatever the bank and beta. As the neighbour table: bank shards update or merge in any order, gallery ranges go to any thread, and
+/// the bits are those of one call. The sums carry an exponent of their own: no beta overflows. Their content is opaque.
+///
+/// nnn_logsum_init makes rows empty sums.
+///
+/// O(rows). Errors: NULL, OVERFLOW, RANGE, ALIGN.
+NNN_MUST_USE
+nnn_status nnn_logsum_init(struct nnn_log_sum *sums,
+                           size_t rows);
+
+/// Adds e^(beta * similarity) of all rows of the bank, e^log_weights[j] times for row j, to the sums of the gallery rows
+/// first..first + count. Exact, in any order. Similarities beyond the range of float are left out.
+///
+/// log_weights: bank->rows floats, or NULL: all 0. scratch: as of nnn_neighbors_update_*. sums: count of them, the first of gallery row
+/// `first`, made by nnn_logsum_init and only ever used with this beta. A term is within 8.2e-7 of its value.
+///
+/// O(count * bank rows * dim), the exponentials some per cent on top; 4.2 KiB of stack. Errors: NULL, DIM, STRIDE, OVERFLOW, RANGE,
+/// ALIGN, CAPACITY (scratch below NNN_NEIGHBORS_SCRATCH_MIN_BYTES), ALIAS, VALUE (NaN or infinity in the range, the bank or the
+/// weights; beta not finite or not above 0, or so large that beta times the largest possible similarity reaches 2^35).
+NNN_MUST_USE
+nnn_status nnn_logsum_update_f32(const struct nnn_mat_f32 *gallery,
+                                 const struct nnn_mat_f32 *bank,
+                                 const float *log_weights,
+                                 float beta,
+                                 size_t first,
+                                 size_t count,
+                                 void *scratch,
+                                 size_t scratch_len,
+                                 struct nnn_log_sum *sums);
+
+/// As nnn_logsum_update_f32, of codes. VALUE is about the scales of the range and the bank, the weights and beta.
+NNN_MUST_USE
+nnn_status nnn_logsum_update_i8(const struct nnn_mat_i8 *gallery,
+                                const struct nnn_mat_i8 *bank,
+                                const float *log_weights,
+                                float beta,
+                                size_t first,
+                                size_t count,
+                                void *scratch,
+                                size_t scratch_len,
+                                struct nnn_log_sum *sums);
+
+/// Adds the sums of the same gallery rows over other bank rows, made with the same beta. Associative and commutative in every bit.
+///
+/// into, from: rows of them. O(rows), no work memory. Errors: NULL, OVERFLOW, RANGE, ALIGN, ALIAS.
+NNN_MUST_USE nnn_status nnn_logsum_merge(struct nnn_log_sum *into, const struct nnn_log_sum *from, size_t rows);
+
+/// The inverted softmax as a bias: bias[r] = ln(sum r) / beta, rounded once. score - bias is 1 / beta times the logarithm of the inverted
+/// softmax, so it ranks as that does.
+///
+/// sums: rows of them; beta: that of their updates. bias: rows floats. O(rows), no work memory. Errors: NULL, K (a row has seen no
+/// similarity), OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (beta not finite or not above 0, a bias beyond the range of float).
+NNN_MUST_USE
+nnn_status nnn_logsum_bias(const struct nnn_log_sum *sums,
+                           size_t rows,
+                           float beta,
+                           float *bias);
+
+/// DualIS: bias[r] = (ln(sum r) + ln(gallery_sum r)) / (beta + gallery_beta), from sums over a bank of queries and sums of the same rows
+/// over a bank of gallery items.
+///
+/// As nnn_logsum_bias.
+NNN_MUST_USE
+nnn_status nnn_logsum_dual_bias(const struct nnn_log_sum *sums,
+                                float beta,
+                                const struct nnn_log_sum *gallery_sums,
+                                float gallery_beta,
+                                size_t rows,
+                                float *bias);
+
+/// ======== Distribution normalisation ========
+///
+/// DN(lambda): bias[r] = lambda * <mean of the bank, row r>, which is the NNN bias of alpha = lambda and k = the whole bank for one dot a
+/// row. The mean comes from exact column sums, so that bank shards in any order, or merged, give the same bits: nnn_columns_init,
+/// nnn_columns_update_*, nnn_columns_merge, nnn_columns_mean, then nnn_mean_bias_*.
+///
+/// nnn_columns_init makes dim zeros. O(dim). Errors: NULL, DIM, ALIGN.
+NNN_MUST_USE
+nnn_status nnn_columns_init(struct nnn_exact_sum *sums,
+                            size_t dim);
+
+/// Adds the rows of a bank to its column sums.
+///
+/// sums: bank->dim of them. O(rows * dim), no work memory. Errors: NULL, DIM, STRIDE, OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (NaN or
+/// infinity in the bank).
+NNN_MUST_USE nnn_status nnn_columns_update_f32(const struct nnn_mat_f32 *bank, struct nnn_exact_sum *sums);
+
+/// As nnn_columns_update_f32, of codes times their scale. VALUE is about the scales.
+NNN_MUST_USE nnn_status nnn_columns_update_i8(const struct nnn_mat_i8 *bank, struct nnn_exact_sum *sums);
+
+/// Adds the column sums of another shard of the bank. Associative and commutative in every bit.
+///
+/// into, from: dim of them. O(dim), no work memory. Errors: NULL, DIM, ALIGN, ALIAS.
+NNN_MUST_USE nnn_status nnn_columns_merge(struct nnn_exact_sum *into, const struct nnn_exact_sum *from, size_t dim);
+
+/// mean[j] = sum j / rows, rows being how many bank rows were added.
+///
+/// sums: dim of them. mean: dim floats. O(dim), no work memory. Errors: NULL, DIM, K (rows is 0), ALIGN, ALIAS, VALUE (a mean beyond the
+/// range of float).
+NNN_MUST_USE
+nnn_status nnn_columns_mean(const struct nnn_exact_sum *sums,
+                            size_t dim,
+                            size_t rows,
+                            float *mean);
+
+/// The DN biases of the gallery rows first..first + count: bias[i] = lambda * <mean, gallery row first + i>, summed in double, rounded
+/// once: the same bits on every machine.
+///
+/// mean: gallery->dim floats. bias: count floats. O(count * dim), no work memory. Errors: NULL, DIM, STRIDE, OVERFLOW, RANGE, ALIGN,
+/// ALIAS, VALUE (NaN or infinity in the range, the mean or lambda, a bias beyond the range of float).
+NNN_MUST_USE
+nnn_status nnn_mean_bias_f32(const struct nnn_mat_f32 *gallery,
+                             const float *mean,
+                             float lambda,
+                             size_t first,
+                             size_t count,
+                             float *bias);
+
+/// As nnn_mean_bias_f32, of codes times their scale. VALUE is about the scales of the range, the mean and lambda.
+NNN_MUST_USE
+nnn_status nnn_mean_bias_i8(const struct nnn_mat_i8 *gallery,
+                            const float *mean,
+                            float lambda,
+                            size_t first,
+                            size_t count,
+                            float *bias);
+
+/// ======== Sinkhorn ========
+///
+/// SN and DBSN: bias[r] = -tau * ln u[r] of all gallery rows, where u and v start uniform and are set in turns, `iterations` times, to
+/// v[j] = (1 / bank rows) / sum over the targets i of K[i][j] u[i], u[i] = (1 / targets) / sum over j of K[i][j] v[j], with K[i][j] =
+/// e^((<target i, bank row j> - 1) / tau). Targets are the gallery rows and, unless gallery_bank is NULL, its rows after them.
+///
+/// K is never stored: each iteration computes all similarities twice. The authors use tau = 0.01 and 10 iterations. sums: sums_len of
+/// any content, at least the largest of the numbers of rows; potentials: potentials_len floats of any content, at least the sum of
+/// them. scratch: as of nnn_neighbors_update_*. bias: gallery->rows floats. Callers with threads run the same steps by
+/// nnn_logsum_update_* with weights, ranges of rows apart: with the same bits.
+///
+/// O(2 * iterations * targets * bank rows * dim). Errors: NULL, DIM, K (no gallery row, an empty bank), STRIDE, OVERFLOW, RANGE, ALIGN,
+/// CAPACITY (sums, potentials, scratch), ALIAS, VALUE (NaN or infinity in a matrix; tau not above 0, not finite or too small;
+/// iterations = 0).
+NNN_MUST_USE
+nnn_status nnn_sinkhorn_bias_f32(const struct nnn_mat_f32 *gallery,
+                                 const struct nnn_mat_f32 *gallery_bank,
+                                 const struct nnn_mat_f32 *bank,
+                                 float tau,
+                                 size_t iterations,
+                                 struct nnn_log_sum *sums,
+                                 size_t sums_len,
+                                 float *potentials,
+                                 size_t potentials_len,
+                                 void *scratch,
+                                 size_t scratch_len,
+                                 float *bias);
+
+/// As nnn_sinkhorn_bias_f32, of codes. VALUE is about the scales, tau and iterations.
+NNN_MUST_USE
+nnn_status nnn_sinkhorn_bias_i8(const struct nnn_mat_i8 *gallery,
+                                const struct nnn_mat_i8 *gallery_bank,
+                                const struct nnn_mat_i8 *bank,
+                                float tau,
+                                size_t iterations,
+                                struct nnn_log_sum *sums,
+                                size_t sums_len,
+                                float *potentials,
+                                size_t potentials_len,
+                                void *scratch,
+                                size_t scratch_len,
+                                float *bias);
+
 /// ======== Search ========
 ///
 /// Recommended bytes of scratch of nnn_search_*: at most 4,160, and 0 for one query. Less works too, down to none (scratch NULL,
@@ -527,6 +791,263 @@ nnn_status nnn_rerank(const struct nnn_hit *candidates,
                       struct nnn_hit *hits,
                       uint32_t *found);
 
+/// ======== Gated search ========
+///
+/// Adds to an activation set the gallery rows that are among the n best of a bank query: those of the first n hits of each list.
+///
+/// hits, found: the plain hits of `queries` bank queries, k apart, as nnn_search_* gives them. set: one bit per gallery row, bit r % 64 of
+/// word r / 64, zeroed before the first call; sets of bank shards are combined by |, hits of gallery shards merged first.
+///
+/// O(queries * n), no work memory. Errors: NULL, K (k is 0, n is 0 or above k), OVERFLOW, RANGE (a count above k, an id >= rows), ALIGN,
+/// ALIAS.
+NNN_MUST_USE
+nnn_status nnn_activation_set(const struct nnn_hit *hits,
+                              const uint32_t *found,
+                              size_t queries,
+                              size_t k,
+                              size_t n,
+                              size_t rows,
+                              uint64_t *set);
+
+/// nnn_search_f32 with corrections that open per query: QBNorm's dynamic inverted softmax with one gate, DBNorm's DualDIS with two (of a
+/// query bank and of a gallery bank).
+///
+/// gates: one or two. winners: queries->rows gallery rows: the best row of each query by plain scores over the whole gallery (the first
+/// hit of a plain search with k = 1), UINT32_MAX when there is none. A gate is open for the query if that row is in its set.
+/// One gate, open: score - bias; closed: the plain score. Two gates, both open: score - (beta bias + beta' bias') / (beta + beta'), that
+/// is DualIS; both closed: the plain score; one open: score - bias + ln(max(score, 2^-126)) / beta, the logarithm over beta of the
+/// authors' product of the plain score and the inverted softmax. Where the score is not positive that product ranks by the wrong end;
+/// here such rows follow the others, in the order of score - bias.
+///
+/// Since winners come from outside, ranges and merges give the same bits as one call. All else is as in nnn_search_f32, at its cost; with
+/// just one of two gates open a logarithm a row on top. Errors: those of nnn_search_f32, RANGE (not one or two gates, a winner that is
+/// no row), VALUE (NaN or infinity in the range's biases, beta not finite or not above 0).
+NNN_MUST_USE
+nnn_status nnn_search_gated_f32(const struct nnn_mat_f32 *queries,
+                                const struct nnn_mat_f32 *gallery,
+                                const struct nnn_gate *gates,
+                                size_t gates_len,
+                                const uint32_t *winners,
+                                const uint64_t *allow,
+                                size_t k,
+                                size_t first,
+                                size_t count,
+                                void *scratch,
+                                size_t scratch_len,
+                                struct nnn_hit *hits,
+                                uint32_t *found);
+
+/// As nnn_search_gated_f32, of codes.
+NNN_MUST_USE
+nnn_status nnn_search_gated_i8(const struct nnn_mat_i8 *queries,
+                               const struct nnn_mat_i8 *gallery,
+                               const struct nnn_gate *gates,
+                               size_t gates_len,
+                               const uint32_t *winners,
+                               const uint64_t *allow,
+                               size_t k,
+                               size_t first,
+                               size_t count,
+                               void *scratch,
+                               size_t scratch_len,
+                               struct nnn_hit *hits,
+                               uint32_t *found);
+
+/// nnn_rerank with corrections that open per query, as in nnn_search_gated_*; the winner is the best of the candidates.
+///
+/// candidates: len hits of one query in any order, with raw similarities. rows: of the gallery. hits: room for min(k, len).
+///
+/// O(len * min(k, len)) at worst, O(rows) for the finite check; no work memory. Errors: NULL, K (0), OVERFLOW, RANGE (not one or two
+/// gates, an id >= rows, len or rows above 2^32 - 1), ALIGN, ALIAS, VALUE (NaN or infinity in a candidate's score or the biases, beta not
+/// finite or not above 0).
+NNN_MUST_USE
+nnn_status nnn_rerank_gated(const struct nnn_hit *candidates,
+                            size_t len,
+                            const struct nnn_gate *gates,
+                            size_t gates_len,
+                            size_t rows,
+                            size_t k,
+                            struct nnn_hit *hits,
+                            uint32_t *found);
+
+/// Dual softmax (DSL) over a batch of live queries: reranks one query's candidates by score * e^(beta * (score - bias)) * queries.
+///
+/// bias: bias_len floats, the inverted softmax (nnn_logsum_bias) of every gallery row with the live batch itself as the bank; beta: that
+/// of the bias, the inverse of the temperature; queries: how many the batch has.
+///
+/// Transductive: each query's ranking depends on the other queries of the batch. Figures obtained with it do not compare with those of
+/// methods that see one query at a time, and a service that answers queries as they come cannot use it.
+///
+/// Otherwise as nnn_rerank. Errors: NULL, K (k or queries is 0), OVERFLOW, RANGE (an id >= bias_len, len or bias_len above 2^32 - 1),
+/// ALIGN, ALIAS, VALUE (NaN or infinity in a candidate's score or its bias, beta not finite or not above 0).
+NNN_MUST_USE
+nnn_status nnn_dual_softmax(const struct nnn_hit *candidates,
+                            size_t len,
+                            const float *bias,
+                            size_t bias_len,
+                            float beta,
+                            size_t queries,
+                            size_t k,
+                            struct nnn_hit *hits,
+                            uint32_t *found);
+
+/// ======== Evaluation ========
+///
+/// Everything works on ranks, hits and labels in the caller's memory. The right answers of query q are the gallery rows
+/// ids[offsets[q]] .. ids[offsets[q + 1] - 1], one or more: offsets has queries + 1 numbers.
+///
+/// The rank of each query's best answer among its hits, from 1; NNN_NOT_RANKED when none is there.
+///
+/// hits, found: as nnn_search_* gives them for k. ranks: queries numbers. O(hits * answers), no work memory. Errors: NULL, K (0),
+/// OVERFLOW, RANGE (a count above k, offsets that descend or end past ids_len), ALIGN, ALIAS, VALUE (a query without an answer).
+NNN_MUST_USE
+nnn_status nnn_best_ranks(const struct nnn_hit *hits,
+                          const uint32_t *found,
+                          size_t queries,
+                          size_t k,
+                          const size_t *offsets,
+                          const uint32_t *ids,
+                          size_t ids_len,
+                          uint32_t *ranks);
+
+/// Recommended bytes of scratch of nnn_ranks_* for that many biases: 16 KiB and 128 (1 + biases). A sixteenth works too, slower.
+size_t nnn_ranks_scratch(size_t biases);
+
+/// The exact rank of each query's best answer in the whole gallery, by plain scores and by each of several biases, from 1.
+///
+/// biases: biases_len of them one after the other, each gallery->rows floats: those of a grid (nnn_neighbors_grid), or of several methods.
+/// ranks: (1 + biases_len) x queries->rows numbers, those by plain scores first; each just what nnn_search_* would give. All biases share
+/// the dots of one search. NNN_NOT_RANKED where no answer's score is finite.
+///
+/// O(queries * rows * (dim + biases_len)). Errors: NULL, DIM, STRIDE, OVERFLOW, RANGE (an answer that is no gallery row, offsets that
+/// descend or end past ids_len), ALIGN, CAPACITY (scratch below a sixteenth of nnn_ranks_scratch, and 8), ALIAS, VALUE (NaN or infinity
+/// in queries or biases, a query without an answer).
+NNN_MUST_USE
+nnn_status nnn_ranks_f32(const struct nnn_mat_f32 *queries,
+                         const struct nnn_mat_f32 *gallery,
+                         const float *biases,
+                         size_t biases_len,
+                         const size_t *offsets,
+                         const uint32_t *ids,
+                         size_t ids_len,
+                         void *scratch,
+                         size_t scratch_len,
+                         uint32_t *ranks);
+
+/// As nnn_ranks_f32, of codes.
+NNN_MUST_USE
+nnn_status nnn_ranks_i8(const struct nnn_mat_i8 *queries,
+                        const struct nnn_mat_i8 *gallery,
+                        const float *biases,
+                        size_t biases_len,
+                        const size_t *offsets,
+                        const uint32_t *ids,
+                        size_t ids_len,
+                        void *scratch,
+                        size_t scratch_len,
+                        uint32_t *ranks);
+
+/// Recall at k: *share of the ranks are k or better.
+///
+/// Errors: NULL, K (0), OVERFLOW, ALIGN, ALIAS, VALUE (len is 0).
+NNN_MUST_USE nnn_status nnn_recall(const uint32_t *ranks, size_t len, size_t k, double *share);
+
+/// The median rank, the mean of the two in the middle when they are even in number; infinite when the middle is not ranked.
+///
+/// O(32 * len), no work memory. Errors: NULL, OVERFLOW, ALIGN, ALIAS, VALUE (len is 0).
+NNN_MUST_USE nnn_status nnn_median_rank(const uint32_t *ranks, size_t len, double *median);
+
+/// Paired bootstrap of the difference in recall at k between two runs over the same queries: *gain is after minus before, and the
+/// interval that holds the middle `confidence` of the resampled differences.
+///
+/// before, after: the ranks of the same `queries` queries. work: work_len numbers, one per resample (1,000 at least for 95 per cent). The
+/// same seed gives the same interval everywhere. O(work_len * queries). Errors: NULL, K (0), OVERFLOW, RANGE, ALIGN, CAPACITY (work_len
+/// is 0), ALIAS, VALUE (queries is 0, confidence not between 0 and 1).
+NNN_MUST_USE
+nnn_status nnn_bootstrap(const uint32_t *before,
+                         const uint32_t *after,
+                         size_t queries,
+                         size_t k,
+                         double confidence,
+                         uint64_t seed,
+                         uint32_t *work,
+                         size_t work_len,
+                         struct nnn_interval *gain);
+
+/// Chooses among biases by recall at k on held-out queries, and proposes none unless it is sure to help.
+///
+/// ranks: (1 + biases) x queries numbers as nnn_ranks_* gives them, plain first. *best: the bias with the best recall, from 0; of equally
+/// good ones the first, so list the mildest first. *gain: its gain over plain search and the interval of nnn_bootstrap. *helps: 1 when
+/// that interval lies above 0, else 0: serve without a correction. The winner among many looks a little better than it is: judge it on
+/// queries that took no part in the choice.
+///
+/// work, confidence, seed: as of nnn_bootstrap. Errors: NULL, K (k or biases is 0), OVERFLOW, RANGE, ALIGN, CAPACITY (work_len is 0),
+/// ALIAS, VALUE (queries is 0, confidence not between 0 and 1).
+NNN_MUST_USE
+nnn_status nnn_choose(const uint32_t *ranks,
+                      size_t biases,
+                      size_t queries,
+                      size_t k,
+                      double confidence,
+                      uint64_t seed,
+                      uint32_t *work,
+                      size_t work_len,
+                      size_t *best,
+                      uint32_t *helps,
+                      struct nnn_interval *gain);
+
+/// Adds to each gallery row's k-occurrence: in how many queries' first n hits it is.
+///
+/// hits, found: as nnn_search_* gives them for k. counts: rows numbers, zeroed before the first call. O(queries * n), no work memory.
+/// Errors: NULL, K (k is 0, n is 0 or above k), OVERFLOW, RANGE (a count above k, an id >= rows, a sum above 2^32 - 1), ALIGN, ALIAS.
+NNN_MUST_USE
+nnn_status nnn_count_occurrences(const struct nnn_hit *hits,
+                                 const uint32_t *found,
+                                 size_t queries,
+                                 size_t k,
+                                 size_t n,
+                                 uint32_t *counts,
+                                 size_t rows);
+
+/// How unevenly queries reach the gallery: the distribution of k-occurrences.
+///
+/// counts: rows numbers of nnn_count_occurrences. O(rows), no work memory. Errors: NULL, OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (all counts
+/// are 0).
+NNN_MUST_USE
+nnn_status nnn_hubness(const uint32_t *counts,
+                       size_t rows,
+                       struct nnn_hubness_stats *hubness);
+
+/// The attribute bias of each query's first n hits, (number of A - number of B) / n, and its means over the queries.
+///
+/// labels: rows of them, one per gallery row: 1 for attribute A, -1 for B, 0 for neither. biases: queries floats. A query with fewer than
+/// n hits is divided by those it has; one without any has bias 0. O(queries * n), no work memory. Errors: NULL, K (k is 0, n is 0 or above
+/// k), OVERFLOW, RANGE (a count above k, an id >= rows), ALIGN, ALIAS, VALUE (no queries, another label, labels that do not hold both
+/// attributes).
+NNN_MUST_USE
+nnn_status nnn_attribute_bias(const struct nnn_hit *hits,
+                              const uint32_t *found,
+                              size_t queries,
+                              size_t k,
+                              size_t n,
+                              const int8_t *labels,
+                              size_t rows,
+                              float *biases,
+                              struct nnn_fairness *means);
+
+/// Draws a bank in which every group is equally large: as many rows of each as the smallest has, without replacement, ascending.
+///
+/// groups: one number per bank row, 0 for rows that are never drawn. sample: room for capacity rows; rows are always enough. *count: how
+/// many were drawn. The same seed draws the same everywhere. O(rows), 2 KiB of stack. Errors: NULL, OVERFLOW, RANGE, ALIGN, ALIAS,
+/// CAPACITY (fewer than what is drawn), VALUE (fewer than two groups).
+NNN_MUST_USE
+nnn_status nnn_balanced_sample(const uint8_t *groups,
+                               size_t rows,
+                               uint64_t seed,
+                               uint32_t *sample,
+                               size_t capacity,
+                               size_t *count);
+
 /// ======== Certified: exact float results at int8 speed ========
 ///
 /// The mean of the rows of m, for nnn_encode_f32: out[j] = mean of m's column j, added up in float.
@@ -559,8 +1080,9 @@ nnn_status nnn_encode_f32(const struct nnn_mat_f32 *src,
                           float *scale,
                           struct nnn_bound *bounds);
 
-/// Recommended bytes of scratch of the certified calls: 1 MiB, more for large k; SIZE_MAX when that is not representable.
-/// Less works too, slower, down to 32 k + 5,196 bytes.
+/// Recommended bytes of scratch of the certified calls, good for every instruction set: 1 MiB, and above k = 12,125 646 KiB + 32 k.
+/// SIZE_MAX when that is not representable. NNN_CERTIFIED_SCRATCH_BYTES(k, dim) is the same as a constant. Less works too, slower,
+/// down to NNN_CERTIFIED_SCRATCH_MIN_BYTES(k).
 size_t nnn_certified_scratch(size_t k, size_t dim);
 
 /// nnn_neighbors_update_f32 of the rows, bit for bit, by their codes: an int8 pass finds for each gallery row a short list that
@@ -570,7 +1092,7 @@ size_t nnn_certified_scratch(size_t k, size_t dim);
 /// table: count x k floats as for nnn_neighbors_update_f32. certificate: what was done, or NULL.
 ///
 /// O(count * bank rows * dim) of int8 work, on real embeddings about 2 k pairs a row of float work. Errors: as
-/// nnn_neighbors_update_f32; CAPACITY is scratch below the least of nnn_certified_scratch.
+/// nnn_neighbors_update_f32; CAPACITY is scratch below NNN_CERTIFIED_SCRATCH_MIN_BYTES(k).
 NNN_MUST_USE
 nnn_status nnn_neighbors_update_certified(const struct nnn_encoded *gallery,
                                           const struct nnn_encoded *bank,
@@ -584,8 +1106,8 @@ nnn_status nnn_neighbors_update_certified(const struct nnn_encoded *gallery,
 
 /// nnn_bias_f32 of the rows, bit for bit, by their codes; as nnn_neighbors_update_certified.
 ///
-/// bias: count floats. certificate: what was done, or NULL. Errors: as nnn_bias_f32; CAPACITY is scratch below the least of
-/// nnn_certified_scratch.
+/// bias: count floats. certificate: what was done, or NULL. Errors: as nnn_bias_f32; CAPACITY is scratch below
+/// NNN_CERTIFIED_SCRATCH_MIN_BYTES(k).
 NNN_MUST_USE
 nnn_status nnn_bias_certified(const struct nnn_encoded *gallery,
                               const struct nnn_encoded *bank,
@@ -602,7 +1124,7 @@ nnn_status nnn_bias_certified(const struct nnn_encoded *gallery,
 /// NNN_SIDE_QUERY and the mean and seed of the gallery.
 ///
 /// bias, allow, hits, found: as for nnn_search_f32. certificate: what was done, or NULL. Errors: as nnn_search_f32, and CAPACITY
-/// (scratch below the least of nnn_certified_scratch).
+/// (scratch below NNN_CERTIFIED_SCRATCH_MIN_BYTES(k)).
 NNN_MUST_USE
 nnn_status nnn_search_certified(const struct nnn_encoded *queries,
                                 const struct nnn_encoded *gallery,
@@ -636,10 +1158,16 @@ NNN_STATIC_ASSERT_(sizeof(nnn_mat_f32) == 4 * sizeof(size_t) && offsetof(nnn_mat
 NNN_STATIC_ASSERT_(sizeof(nnn_mat_i8) == 5 * sizeof(size_t) && offsetof(nnn_mat_i8, data) == 0 &&
                    offsetof(nnn_mat_i8, scale) == sizeof(size_t) && offsetof(nnn_mat_i8, rows) == 2 * sizeof(size_t) &&
                    offsetof(nnn_mat_i8, dim) == 3 * sizeof(size_t) && offsetof(nnn_mat_i8, stride) == 4 * sizeof(size_t));
-NNN_STATIC_ASSERT_(sizeof(nnn_bound) == 16 && offsetof(nnn_bound, offset) == 12);
-NNN_STATIC_ASSERT_(sizeof(nnn_certificate) == 16 && offsetof(nnn_certificate, exhausted) == 8);
+NNN_STATIC_ASSERT_(sizeof(nnn_bound) == 16 && offsetof(nnn_bound, residual) == 0 && offsetof(nnn_bound, norm) == 4 &&
+                   offsetof(nnn_bound, length) == 8 && offsetof(nnn_bound, offset) == 12);
+NNN_STATIC_ASSERT_(sizeof(nnn_certificate) == 16 && offsetof(nnn_certificate, rescored) == 0 &&
+                   offsetof(nnn_certificate, exhausted) == 8);
 NNN_STATIC_ASSERT_(sizeof(nnn_encoded) == 10 * sizeof(size_t) && offsetof(nnn_encoded, codes) == 4 * sizeof(size_t) &&
                    offsetof(nnn_encoded, bounds) == 9 * sizeof(size_t));
+NNN_STATIC_ASSERT_(sizeof(nnn_log_sum) == 40 && sizeof(nnn_exact_sum) == 40);
+NNN_STATIC_ASSERT_(offsetof(nnn_gate, active) == sizeof(size_t) && offsetof(nnn_gate, beta) == 2 * sizeof(size_t));
+NNN_STATIC_ASSERT_(sizeof(nnn_hubness_stats) == 40 && offsetof(nnn_hubness_stats, maximum) == 32);
+NNN_STATIC_ASSERT_(sizeof(nnn_interval) == 24 && sizeof(nnn_fairness) == 16);
 #undef NNN_STATIC_ASSERT_
 #endif
 

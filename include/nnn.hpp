@@ -274,6 +274,47 @@ inline status quantize(const matrix_f32 &src, span<std::int8_t> dst, std::size_t
     return fits ? detail::of(nnn_quantize_i8(&src, dst.data(), dst_stride, scale.data())) : status::capacity;
 }
 
+/* ======== Codes with bounds ======== */
+
+/// What the codes of a row lose.
+using bound = nnn_bound;
+
+/// What a certified call did.
+using certificate = nnn_certificate;
+
+/// Which side of a score rows are.
+enum class side : std::uint32_t { gallery = NNN_SIDE_GALLERY, query = NNN_SIDE_QUERY };
+
+/// Rows with the codes and bounds that encode() made of them, as many as all three hold: an nnn_encoded.
+struct encoded : nnn_encoded {
+    constexpr encoded(const matrix_f32 &floats, const matrix_i8 &bytes, span<const bound> limits) noexcept
+        : nnn_encoded{floats, bytes, limits.data()} {
+        std::size_t n = limits.size();
+        if (floats.rows < n) n = floats.rows;
+        if (bytes.rows < n) n = bytes.rows;
+        rows.rows = codes.rows = n;
+    }
+};
+
+/// out[j] = mean of column j.
+inline status mean(const matrix_f32 &m, span<float> out) noexcept {
+    return out.size() < m.dim ? status::capacity : detail::of(nnn_mean_f32(&m, out.data()));
+}
+
+/// Codes, scales and bounds of rows, for the certified calls. mean: m.dim floats, or std::nullopt; another size is status::dim.
+inline status encode(const matrix_f32 &src, std::optional<span<const float>> mean, side which, std::uint64_t seed, span<float> work,
+                     span<std::int8_t> codes, std::size_t codes_stride, span<float> scale, span<bound> bounds) noexcept {
+    if (mean && mean->size() != src.dim) return status::dim;
+    const bool fits = work.size() >= src.dim && detail::holds_rows(codes.size(), src.rows, src.dim, codes_stride) &&
+                      scale.size() >= src.rows && bounds.size() >= src.rows;
+    return fits ? detail::of(nnn_encode_f32(&src, mean ? mean->data() : nullptr, static_cast<std::uint32_t>(which), seed, work.data(),
+                                            codes.data(), codes_stride, scale.data(), bounds.data()))
+                : status::capacity;
+}
+
+/// Recommended bytes of scratch of the certified calls.
+inline std::size_t certified_scratch(std::size_t k, std::size_t dim) noexcept { return nnn_certified_scratch(k, dim); }
+
 /* ======== Neighbour table and bias ======== */
 
 /// A neighbour table in the caller's floats: rows x k, as many whole rows as they hold. init() makes it empty; a table that was
@@ -295,6 +336,15 @@ public:
         if (detail::existing(r, gallery) > rows_) return status::capacity;
         return detail::of(
             detail::functions<Matrix>::update(&gallery, &bank, k_, r.first, r.count, work.data(), work.size(), table_));
+    }
+
+    /// The same bits by codes; see encode. `done` may be absent: what the call did.
+    status update_certified(const encoded &gallery, const encoded &bank, range rows, scratch work,
+                            certificate *done = nullptr) noexcept {
+        const range r = detail::resolve(rows, gallery.rows);
+        if (detail::existing(r, gallery.rows) > rows_) return status::capacity;
+        return detail::of(
+            nnn_neighbors_update_certified(&gallery, &bank, k_, r.first, r.count, work.data(), work.size(), table_, done));
     }
 
     /// Takes over the neighbours of a table of the same rows; another shape is status::range.
@@ -328,6 +378,15 @@ status bias(const Matrix &gallery, const Matrix &bank, std::size_t k, float alph
         detail::functions<Matrix>::bias(&gallery, &bank, k, alpha, r.first, r.count, work.data(), work.size(), out.data()));
 }
 
+/// The bits of bias of the rows, by their codes.
+inline status bias_certified(const encoded &gallery, const encoded &bank, std::size_t k, float alpha, range rows, scratch work,
+                             span<float> out, certificate *done = nullptr) noexcept {
+    const range r = detail::resolve(rows, gallery.rows);
+    if (out.size() < detail::existing(r, gallery.rows)) return status::capacity;
+    return detail::of(
+        nnn_bias_certified(&gallery, &bank, k, alpha, r.first, r.count, work.data(), work.size(), out.data(), done));
+}
+
 /* ======== Search ======== */
 
 /// Recommended bytes of scratch of search.
@@ -335,19 +394,41 @@ inline std::size_t search_scratch(std::size_t queries, std::size_t k, std::size_
     return nnn_search_scratch(queries, k, dim);
 }
 
+namespace detail {
+
+/// Whether all that a search reads and writes is there.
+template <class Matrix>
+constexpr bool search_fits(const Matrix &queries, const Matrix &gallery, const std::optional<span<const float>> &bias,
+                           const std::optional<span<const std::uint64_t>> &allow, std::size_t k, span<hit> hits,
+                           span<std::uint32_t> found) noexcept {
+    // Given but empty is not absent: it must not become a plain search.
+    return (!bias || bias->size() >= gallery.rows) && (!allow || holds(allow->size(), gallery.rows / 64 + (gallery.rows % 64 != 0), 1)) &&
+           holds(hits.size(), queries.rows, k) && found.size() >= queries.rows;
+}
+
+}  // namespace detail
+
 /// For each query the k rows of the range with the largest <query, row> - bias[row], best first, to hits[q * k].
 /// bias: one float per gallery row, or std::nullopt: plain search. allow: one bit per gallery row, or std::nullopt: all rows.
 template <class Matrix>
 status search(const Matrix &queries, const Matrix &gallery, std::optional<span<const float>> bias,
               std::optional<span<const std::uint64_t>> allow, std::size_t k, range rows, scratch work, span<hit> hits,
               span<std::uint32_t> found) noexcept {
-    // Given but empty is not absent: it must not become a plain search.
-    const bool inputs = (!bias || bias->size() >= gallery.rows) && (!allow || detail::holds(allow->size(), (gallery.rows + 63) / 64, 1));
-    if (!inputs || !detail::holds(hits.size(), queries.rows, k) || found.size() < queries.rows) return status::capacity;
+    if (!detail::search_fits(queries, gallery, bias, allow, k, hits, found)) return status::capacity;
     const range r = detail::resolve(rows, gallery);
     return detail::of(detail::functions<Matrix>::search(&queries, &gallery, bias ? bias->data() : nullptr,
                                                         allow ? allow->data() : nullptr, k, r.first, r.count, work.data(),
                                                         work.size(), hits.data(), found.data()));
+}
+
+/// The hits of search of the rows, by their codes. Queries are encoded with side::query and the mean and seed of the gallery.
+inline status search_certified(const encoded &queries, const encoded &gallery, std::optional<span<const float>> bias,
+                               std::optional<span<const std::uint64_t>> allow, std::size_t k, range rows, scratch work,
+                               span<hit> hits, span<std::uint32_t> found, certificate *done = nullptr) noexcept {
+    if (!detail::search_fits(queries.rows, gallery.rows, bias, allow, k, hits, found)) return status::capacity;
+    const range r = detail::resolve(rows, gallery.rows);
+    return detail::of(nnn_search_certified(&queries, &gallery, bias ? bias->data() : nullptr, allow ? allow->data() : nullptr, k,
+                                           r.first, r.count, work.data(), work.size(), hits.data(), found.data(), done));
 }
 
 /// a, of which a_len are hits, keeps the k best of both lists.

@@ -22,7 +22,7 @@ use crate::status::{Result, Status, ensure};
 /// Half a unit in the last place of an f32 near 1: the relative error of one rounding.
 pub(crate) const UNIT: f64 = 1.0 / (1u64 << 24) as f64;
 
-/// What the codes of a row lose, as upper bounds; made by [`encode`].
+/// What the codes of a row lose, as upper bounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(C)]
 pub struct Bound {

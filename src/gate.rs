@@ -11,6 +11,7 @@ use crate::matrix::{Element, Matrix};
 use crate::search::{add_scores, check_search, search_strips};
 use crate::status::{Result, Status, ensure};
 use crate::topk::{Hit, merge_batch};
+use core::num::NonZeroUsize;
 use core::ops::Range;
 
 /// Adds the gallery rows of hits to an activation set: the rows that are among the `n` best of at least one bank query.
@@ -147,6 +148,7 @@ pub fn search_gated<T: Element>(
     let isa = cpu::active();
     let legal = |winner: &u32| *winner == u32::MAX || (*winner as usize) < gallery.rows();
     let span = check_search(isa, queries, gallery, None, allow, k, &rows, hits, found)?;
+    let list = NonZeroUsize::MIN.saturating_add(k - 1).get(); // k, which the checks saw to be above 0
     ensure(gates.len() == 1 || gates.len() == 2, Status::Range, "gates")?;
     ensure(winners.iter().take(queries.rows()).all(legal), Status::Range, "winners")?;
     ensure(winners.len() >= queries.rows(), Status::Capacity, "winners")?;
@@ -166,7 +168,7 @@ pub fn search_gated<T: Element>(
         while q < queries.rows() {
             let group = Span::new(q, query_block.min(queries.rows() - q));
             T::grid(isa, queries, group, gallery, strip.rows, scores, STRIP);
-            let outputs = hits.get_mut(q.wrapping_mul(k)..).unwrap_or_default().chunks_exact_mut(k);
+            let outputs = hits.get_mut(q.wrapping_mul(k)..).unwrap_or_default().chunks_exact_mut(list);
             let counts = found.get_mut(q..).unwrap_or_default();
             let winners = winners.get(q..).unwrap_or_default();
             let lists = outputs.zip(counts).zip(winners);

@@ -9,6 +9,7 @@
 use crate::cpu::Supported;
 use crate::kernel::{self, T_MAX, TERMS, Terms, unit_exponent};
 
+/// Bins kept: the length of the arrays, written out for the C header.
 const BINS: usize = 3;
 
 /// `sum of e^(beta * similarity)` of one gallery row over the bank rows it has seen; 40 bytes, whatever the bank.
@@ -17,8 +18,8 @@ const BINS: usize = 3;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct LogSum {
-    low: [u64; BINS],
-    high: [u32; BINS],
+    low: [u64; 3],
+    high: [u32; 3],
     /// The highest bin; of an empty sum the least number.
     bin: i32,
 }

@@ -1,8 +1,11 @@
 //! The contract of a C function's arguments, broken in every way: each fault alone and each pair of faults gives the documented
 //! code (the first of the order), and not a byte that the call could reach is written.
 //!
-//! A [`Function`] lists its parameters with the values of a good call; the faults follow from the parameters.
+//! A [`Function`] lists its parameters with the values of a good call; the faults follow from the parameters. The good call is also
+//! made with arguments that lie side by side, and with each of them flush against an inaccessible page.
 
+#[cfg(unix)]
+use crate::guard::Guarded;
 use nnn::abi::*;
 use std::ops::RangeInclusive;
 
@@ -28,6 +31,10 @@ pub enum Param {
     Codes { rows: usize, dim: usize, refuses: Option<RangeInclusive<usize>> },
     /// `const nnn_encoded *`: encoded rows of one side.
     Encoded { rows: usize, dim: usize, side: u32, refuses: Option<RangeInclusive<usize>> },
+    /// A matrix, or NULL.
+    Optional(Box<Param>),
+    /// `const nnn_gate *`, followed by how many: so many gates of biases and bits of so many rows.
+    Gates { gates: usize, rows: usize, refuses: RangeInclusive<usize> },
     /// A pointer to elements that are read.
     In(Elements),
     /// As [`In`](Self::In), or NULL.
@@ -90,6 +97,23 @@ impl Elements {
     pub fn hits(values: &[(f32, u32)]) -> Elements {
         let bytes = values.iter().flat_map(|(score, id)| [score.to_ne_bytes(), id.to_ne_bytes()]).flatten().collect();
         Elements { bytes, size: 8, align: 4, refused: Vec::new() }
+    }
+
+    /// These numbers.
+    pub fn numbers<T: Copy + Into<u64>>(values: &[T]) -> Elements {
+        let bytes = values.iter().flat_map(|value| Elements::one(*value).bytes).collect();
+        Elements { bytes, size: size_of::<T>(), align: align_of::<T>(), refused: Vec::new() }
+    }
+
+    /// These sizes.
+    pub fn sizes(values: &[usize]) -> Elements {
+        let bytes = bytemuck::cast_slice(values).to_vec();
+        Elements { bytes, size: WORD, align: align_of::<usize>(), refused: Vec::new() }
+    }
+
+    /// `n` times the number 0.
+    pub fn zeros<T>(n: usize) -> Elements {
+        Elements { bytes: vec![0; n * size_of::<T>()], ..Elements::blank::<T>(0) }
     }
 
     /// `n` elements of a type, of a pattern that no call writes.
@@ -192,17 +216,31 @@ struct Fault {
     edits: Vec<Edit>,
 }
 
-/// Memory of one call: blocks far enough from each other, in one piece that is compared before and after.
+/// How the arguments of a call lie in memory.
+#[derive(Clone, Copy, PartialEq)]
+enum Layout {
+    /// Far enough from each other, in one piece that is compared before and after.
+    Apart,
+    /// Side by side: a call that succeeds shows that neighbours are no overlap.
+    Adjacent,
+    /// Each with an inaccessible page after its last byte, or before its first.
+    #[cfg(unix)]
+    Guarded { at_end: bool },
+}
+
+/// Memory of one call.
 struct World {
+    layout: Layout,
     memory: Vec<u64>,
+    #[cfg(unix)]
+    guarded: Vec<Guarded>,
     blocks: Vec<Block>,
     arguments: Vec<usize>,
 }
 
 #[derive(Clone, Copy)]
 struct Block {
-    /// Bytes from the start of the memory.
-    start: usize,
+    address: usize,
     len: usize,
     scratch: bool,
 }
@@ -211,23 +249,42 @@ const GAP: usize = 512;
 const MEMORY: usize = 1 << 15;
 
 impl World {
-    fn new() -> World {
-        World { memory: vec![0x5A5A_5A5A_5A5A_5A5A; MEMORY / 8], blocks: Vec::new(), arguments: Vec::new() }
+    fn new(layout: Layout) -> World {
+        let (memory, blocks, arguments) = (vec![0x5A5A_5A5A_5A5A_5A5A; MEMORY / 8], Vec::new(), Vec::new());
+        #[cfg(unix)]
+        return World { layout, memory, guarded: Vec::new(), blocks, arguments };
+        #[cfg(not(unix))]
+        World { layout, memory, blocks, arguments }
     }
 
-    fn bytes(&mut self) -> &mut [u8] {
-        bytemuck::cast_slice_mut(&mut self.memory)
+    /// Bytes of a block that is not guarded, and of what follows it.
+    fn bytes_from(&mut self, address: usize) -> &mut [u8] {
+        let start = address - self.memory.as_ptr().addr();
+        &mut bytemuck::cast_slice_mut(&mut self.memory)[start..]
     }
 
     fn address(&self, block: usize) -> usize {
-        self.memory.as_ptr().addr() + self.blocks[block].start
+        self.blocks[block].address
     }
 
     fn add(&mut self, content: &[u8], scratch: bool) -> usize {
-        let start = self.blocks.last().map_or(GAP, |last| (last.start + last.len + GAP).next_multiple_of(64));
-        assert!(start + content.len() + GAP < MEMORY, "a larger memory is needed");
-        self.bytes()[start..][..content.len()].copy_from_slice(content);
-        self.blocks.push(Block { start, len: content.len(), scratch });
+        let start = self.memory.as_ptr().addr();
+        let end = self.blocks.last().map_or(start, |last| last.address + last.len);
+        let address = match self.layout {
+            Layout::Apart => (end + GAP).next_multiple_of(64),
+            Layout::Adjacent => end.next_multiple_of(8),
+            #[cfg(unix)]
+            Layout::Guarded { at_end } => {
+                let mut guarded = Guarded::new(content.len());
+                let address = guarded.place(content, at_end).as_ptr().expose_provenance();
+                self.guarded.push(guarded);
+                self.blocks.push(Block { address, len: content.len(), scratch });
+                return self.blocks.len() - 1;
+            }
+        };
+        assert!(address + content.len() + GAP < start + MEMORY, "a larger memory is needed");
+        self.bytes_from(address)[..content.len()].copy_from_slice(content);
+        self.blocks.push(Block { address, len: content.len(), scratch });
         self.blocks.len() - 1
     }
 
@@ -239,8 +296,8 @@ impl World {
         match edit {
             Edit::Argument(i, value) => self.arguments[*i] = *value,
             Edit::Memory { block, offset, bytes } => {
-                let at = self.blocks[*block].start + offset;
-                self.bytes()[at..][..bytes.len()].copy_from_slice(bytes);
+                let address = self.address(*block) + offset;
+                self.bytes_from(address)[..bytes.len()].copy_from_slice(bytes);
             }
             Edit::DependsOn { .. } | Edit::DependsOnArgument(_) => {}
         }
@@ -249,9 +306,10 @@ impl World {
     /// Everything but work memory.
     fn image(&mut self) -> Vec<u8> {
         let scratch: Vec<Block> = self.blocks.iter().copied().filter(|b| b.scratch).collect();
-        let mut image = self.bytes().to_vec();
+        let start = self.memory.as_ptr().addr();
+        let mut image = self.bytes_from(start).to_vec();
         for block in scratch {
-            image[block.start..][..block.len].fill(0);
+            image[block.address - start..][..block.len].fill(0);
         }
         image
     }
@@ -271,6 +329,8 @@ struct Builder {
     world: World,
     faults: Vec<Fault>,
     regions: Vec<Region>,
+    /// Arguments that may be NULL.
+    optional: Vec<usize>,
     /// By parameter: depends on the rows of the matrix, or on the size.
     size_of: Vec<Edit>,
 }
@@ -291,13 +351,15 @@ impl Builder {
     }
 
     fn pointer_argument(&mut self, name: &str, argument: usize, block: usize, align: usize, optional: bool) {
-        if !optional {
+        if optional {
+            self.optional.push(argument);
+        } else {
             self.fault(format!("{name} NULL"), NNN_ERR_NULL, vec![Edit::Argument(argument, 0)]);
         }
-        if align > 1 {
+        if align > 1 && self.world.layout == Layout::Apart {
             // The same content one byte further on, so that only the address is wrong.
-            let Block { start, len, .. } = self.world.blocks[block];
-            let content: Vec<u8> = [0xA5].into_iter().chain(self.world.bytes()[start..][..len].iter().copied()).collect();
+            let Block { address, len, .. } = self.world.blocks[block];
+            let content = [&[0xA5], &self.world.bytes_from(address)[..len]].concat();
             let copy = self.world.add(&content, false);
             let moved = Edit::Argument(argument, self.world.address(copy) + 1);
             self.fault(format!("{name} misaligned"), NNN_ERR_ALIGN, vec![moved, Edit::DependsOn { block, offset: None }]);
@@ -349,7 +411,16 @@ impl Builder {
     fn param(&mut self, i: usize, param: &Param) {
         let name = format!("parameter {i}");
         let mut size_of = Edit::DependsOnArgument(self.world.arguments.len());
+        if let Param::Optional(matrix) = param {
+            let (argument, from) = (self.world.arguments.len(), self.faults.len());
+            self.param(i, matrix);
+            let null = |fault: &Fault| matches!(fault.edits[..], [Edit::Argument(at, 0)] if at == argument);
+            let at = self.faults[from..].iter().position(null).expect("a matrix is a pointer");
+            self.faults.remove(from + at);
+            return;
+        }
         match param {
+            Param::Optional(_) => unreachable!("handled above"),
             Param::Mat { rows, dim, refuses } => {
                 let data = self.world.add(&floats(rows * dim), false);
                 let address = self.world.address(data);
@@ -398,6 +469,40 @@ impl Builder {
                     self.bad_floats(&name, data, [refuses.start() * dim, refuses.end() * dim + dim - 1]);
                 }
                 size_of = Edit::DependsOn { block, offset: Some(WORD) };
+            }
+            Param::Gates { gates, rows, refuses } => {
+                let mut words = Vec::new();
+                let mut parts = Vec::new();
+                for _ in 0..*gates {
+                    let bias = self.world.add(&floats_of(*rows, 0.25), false);
+                    let active = self.world.add(&u64::MAX.to_ne_bytes().repeat(rows.div_ceil(64)), false);
+                    words.extend([self.world.address(bias), self.world.address(active), 20f32.to_bits() as usize]);
+                    parts.push((bias, active));
+                }
+                let block = self.world.words(&words);
+                self.struct_argument(&name, block);
+                for (i, (bias, active)) in parts.into_iter().enumerate() {
+                    let (bias_at, active_at) = (self.world.address(bias), self.world.address(active));
+                    self.field(&format!("{name}[{i}].bias"), block, 3 * i, 0, NNN_ERR_NULL);
+                    self.field(&format!("{name}[{i}].active"), block, 3 * i + 1, 0, NNN_ERR_NULL);
+                    self.field(&format!("{name}[{i}].bias misaligned"), block, 3 * i, bias_at + 1, NNN_ERR_ALIGN);
+                    self.field(&format!("{name}[{i}].active misaligned"), block, 3 * i + 1, active_at + 4, NNN_ERR_ALIGN);
+                    for beta in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+                        let beta: f32 = beta;
+                        self.field(&format!("{name}[{i}].beta"), block, 3 * i + 2, beta.to_bits() as usize, NNN_ERR_VALUE);
+                    }
+                    self.bad_floats(&format!("{name}[{i}].bias"), bias, [*refuses.start(), *refuses.end()]);
+                    for block in [bias, active] {
+                        self.regions.push(Region { block, output: None, align: 1 });
+                    }
+                }
+                let argument = self.world.arguments.len();
+                self.world.arguments.push(*gates);
+                for (value, code) in [(0, NNN_ERR_RANGE), (3, NNN_ERR_RANGE), (usize::MAX, NNN_ERR_OVERFLOW)] {
+                    // What lies in the gates is then not looked at.
+                    let depends = Edit::DependsOn { block, offset: None };
+                    self.fault(format!("{value:#x} gates"), code, vec![Edit::Argument(argument, value), depends]);
+                }
             }
             Param::In(elements) | Param::InOptional(elements) | Param::Out(elements) | Param::OutOptional(elements) => {
                 let optional = matches!(param, Param::InOptional(_) | Param::OutOptional(_));
@@ -495,8 +600,14 @@ fn encoded(rows: usize, dim: usize, side: u32) -> (Vec<u8>, Vec<u8>, Vec<u8>, Ve
 }
 
 impl Function {
-    fn build(&self) -> Builder {
-        let mut builder = Builder { world: World::new(), faults: Vec::new(), regions: Vec::new(), size_of: Vec::new() };
+    fn build(&self, layout: Layout) -> Builder {
+        let mut builder = Builder {
+            world: World::new(layout),
+            faults: Vec::new(),
+            regions: Vec::new(),
+            optional: Vec::new(),
+            size_of: Vec::new(),
+        };
         for (i, param) in self.params.iter().enumerate() {
             builder.param(i, param);
         }
@@ -509,9 +620,9 @@ impl Function {
         if fault.content { ORDER.len() + order } else { order }
     }
 
-    fn expect(&self, world: &mut World, good: &World, faults: &[&Fault], code: i32) {
-        world.memory.copy_from_slice(&good.memory);
-        world.arguments.copy_from_slice(&good.arguments);
+    fn expect(&self, world: &mut World, good: &(Vec<u64>, Vec<usize>), faults: &[&Fault], code: i32) {
+        world.memory.copy_from_slice(&good.0);
+        world.arguments.copy_from_slice(&good.1);
         for edit in faults.iter().flat_map(|fault| &fault.edits) {
             world.edit(edit);
         }
@@ -524,11 +635,32 @@ impl Function {
         }
     }
 
+    /// The good call succeeds with arguments side by side, and reads and writes nothing outside of any of them.
+    pub fn stays_inside(&self) {
+        let mut layouts = vec![Layout::Adjacent];
+        #[cfg(unix)]
+        layouts.extend([false, true].map(|at_end| Layout::Guarded { at_end }));
+        for layout in layouts {
+            let Builder { world, .. } = self.build(layout);
+            assert_eq!((self.call)(&world.arguments), NNN_OK, "{}", self.name);
+        }
+    }
+
+    /// Optional arguments may be NULL.
+    pub fn does_without_what_is_optional(&self) {
+        let Builder { mut world, optional, .. } = self.build(Layout::Apart);
+        for argument in optional {
+            let given = std::mem::replace(&mut world.arguments[argument], 0);
+            assert_eq!((self.call)(&world.arguments), NNN_OK, "{}: argument {argument} NULL", self.name);
+            world.arguments[argument] = given;
+        }
+    }
+
     /// The good call succeeds; each fault, and each pair of faults, gives its code and writes nothing. Returns how many calls.
     pub fn verify(&self) -> usize {
-        let Builder { mut world, faults, .. } = self.build();
+        let Builder { mut world, faults, .. } = self.build(Layout::Apart);
         // The addresses in the faults are those of `world`, which is made good again before every call.
-        let good = World { memory: world.memory.clone(), blocks: Vec::new(), arguments: world.arguments.clone() };
+        let good = (world.memory.clone(), world.arguments.clone());
         let mut expect = |faults: &[&Fault], code| self.expect(&mut world, &good, faults, code);
         expect(&[], NNN_OK);
         let mut calls = 1;

@@ -34,9 +34,11 @@ fn committed_header_is_the_generated_one() {
 const C_STANDARDS: [&str; 4] = ["c99", "c11", "c17", "c2x"];
 const CPP_STANDARDS: [&str; 4] = ["c++11", "c++14", "c++17", "c++20"];
 
-/// (compiler, language, standard) of everything installed.
+/// (compiler, language, standard) of everything installed; microcontrollers' C, too, where there is a compiler for it.
 fn dialects() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
-    let c = c_compilers().into_iter().flat_map(|compiler| C_STANDARDS.map(|standard| (compiler, "c", standard)));
+    const CROSS: &str = "arm-none-eabi-gcc";
+    let cross = Command::new(CROSS).arg("--version").output().is_ok().then_some(CROSS);
+    let c = c_compilers().into_iter().chain(cross).flat_map(|compiler| C_STANDARDS.map(|standard| (compiler, "c", standard)));
     let cpp = cpp_compilers().into_iter().flat_map(|compiler| CPP_STANDARDS.map(|standard| (compiler, "c++", standard)));
     c.chain(cpp)
 }
@@ -45,8 +47,12 @@ fn dialects() -> impl Iterator<Item = (&'static str, &'static str, &'static str)
 fn check(mut compiler: Command, language: &str, text: &str) -> Output {
     use std::io::Write;
     use std::process::Stdio;
-    // To assembly, thrown away: gcc finds dropped results only after parsing.
-    compiler.args(["-S", "-o", "-", "-x", language, "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    // To assembly, thrown away: gcc finds dropped results only after parsing. The header needs no C library.
+    compiler
+        .args(["-ffreestanding", "-S", "-o", "-", "-x", language, "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
     let mut child = compiler.spawn().expect("start the compiler");
     child.stdin.take().expect("its input").write_all(text.as_bytes()).expect("write to it");
     child.wait_with_output().expect("wait for it")
@@ -67,6 +73,7 @@ fn user() -> String {
     assert!(lines > 25, "constants were found");
     text += "unsigned char a[NNN_NEIGHBORS_SCRATCH_BYTES(16, 512)];\nunsigned char b[NNN_SEARCH_SCRATCH_BYTES(8, 10, 512)];\n";
     text += "unsigned char c[NNN_BIAS_SCRATCH_MIN_BYTES(16)];\nunsigned char d[NNN_NEIGHBORS_SCRATCH_MIN_BYTES];\n";
+    text += "unsigned char f[NNN_CERTIFIED_SCRATCH_BYTES(16, 512)];\nunsigned char g[NNN_CERTIFIED_SCRATCH_MIN_BYTES(16)];\n";
     text += "int signed_k = 16;\nsize_t e(void);\n";
     text += "size_t e(void) { return NNN_NEIGHBORS_SCRATCH_BYTES(signed_k, 512) + NNN_SEARCH_SCRATCH_BYTES(signed_k, 1, 1); }\n";
     text += "#if NNN_VERSION < 1000 || NNN_VERSION != NNN_VERSION_MAJOR * 1000000 + NNN_VERSION_MINOR * 1000 + NNN_VERSION_PATCH\n";

@@ -121,8 +121,9 @@ unsafe fn encode(
     crate::encode(&matrix, mean, side, seed, work, codes, codes_stride, scale, bounds)
 }
 
-/// Recommended bytes of scratch of the certified calls: 1 MiB, more for large k; SIZE_MAX when that is not representable.
-/// Less works too, slower, down to 32 k + 5,196 bytes.
+/// Recommended bytes of scratch of the certified calls, good for every instruction set: 1 MiB, and above k = 12,125 646 KiB + 32 k.
+/// SIZE_MAX when that is not representable. NNN_CERTIFIED_SCRATCH_BYTES(k, dim) is the same as a constant. Less works too, slower,
+/// down to NNN_CERTIFIED_SCRATCH_MIN_BYTES(k).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nnn_certified_scratch(k: usize, dim: usize) -> usize {
     crate::certified_scratch(k, dim)
@@ -135,7 +136,7 @@ pub unsafe extern "C" fn nnn_certified_scratch(k: usize, dim: usize) -> usize {
 /// table: count x k floats as for nnn_neighbors_update_f32. certificate: what was done, or NULL.
 ///
 /// O(count * bank rows * dim) of int8 work, on real embeddings about 2 k pairs a row of float work. Errors: as
-/// nnn_neighbors_update_f32; CAPACITY is scratch below the least of nnn_certified_scratch.
+/// nnn_neighbors_update_f32; CAPACITY is scratch below NNN_CERTIFIED_SCRATCH_MIN_BYTES(k).
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn nnn_neighbors_update_certified(
@@ -155,8 +156,8 @@ pub unsafe extern "C" fn nnn_neighbors_update_certified(
 
 /// nnn_bias_f32 of the rows, bit for bit, by their codes; as nnn_neighbors_update_certified.
 ///
-/// bias: count floats. certificate: what was done, or NULL. Errors: as nnn_bias_f32; CAPACITY is scratch below the least of
-/// nnn_certified_scratch.
+/// bias: count floats. certificate: what was done, or NULL. Errors: as nnn_bias_f32; CAPACITY is scratch below
+/// NNN_CERTIFIED_SCRATCH_MIN_BYTES(k).
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn nnn_bias_certified(
@@ -179,7 +180,7 @@ pub unsafe extern "C" fn nnn_bias_certified(
 /// NNN_SIDE_QUERY and the mean and seed of the gallery.
 ///
 /// bias, allow, hits, found: as for nnn_search_f32. certificate: what was done, or NULL. Errors: as nnn_search_f32, and CAPACITY
-/// (scratch below the least of nnn_certified_scratch).
+/// (scratch below NNN_CERTIFIED_SCRATCH_MIN_BYTES(k)).
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn nnn_search_certified(

@@ -20,19 +20,31 @@ mod neighbors;
 
 mod bias;
 
+mod family;
+
 mod search;
+
+mod gate;
+
+mod eval;
 
 mod certified;
 
 pub use bias::*;
 pub use certified::*;
+pub use eval::*;
+pub use family::*;
+pub use gate::*;
 pub use machine::*;
 pub use neighbors::*;
 pub use search::*;
 pub use vectors::*;
 
+pub use crate::bias::ExactSum;
 pub use crate::certified::Certificate;
 pub use crate::encode::Bound;
+pub use crate::eval::{Fairness, Hubness, Interval};
+pub use crate::logsum::LogSum;
 pub use crate::topk::Hit;
 
 use crate::cpu::Isa;

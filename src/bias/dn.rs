@@ -17,11 +17,11 @@ const WORDS: usize = 5;
 /// log2 of the unit.
 const UNIT: i32 = -149;
 
-/// A sum of f32 values without any rounding: an integer of 320 bits in units of 2^-149. Opaque; 40 bytes.
+/// A sum of float values without any rounding: an integer of 320 bits in units of 2^-149. Opaque; 40 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct ExactSum {
-    words: [u64; WORDS],
+    words: [u64; 5],
 }
 
 impl ExactSum {

@@ -17,8 +17,9 @@ mod nnn;
 mod sinkhorn;
 mod softmax;
 
+pub(crate) use dn::column_mean;
 pub use dn::{ColumnSums, ExactSum, mean_bias};
 pub use nnn::bias;
 pub use sinkhorn::sinkhorn_bias;
 pub use softmax::LogSums;
-pub(crate) use softmax::is_beta;
+pub(crate) use softmax::{is_beta, softmax_bias};

@@ -5,7 +5,10 @@
 #![forbid(unsafe_code)]
 
 use super::softmax::{LogSums, is_beta};
-use crate::logsum::LogSum;
+use crate::cpu;
+use crate::dot::ensure_finite;
+use crate::kernel::{SCRATCH_MIN, Span};
+use crate::logsum::{Exponent, LogSum};
 use crate::matrix::{Element, Matrix};
 use crate::status::{Result, Status, ensure};
 
@@ -43,11 +46,17 @@ pub fn sinkhorn_bias<T: Element>(
     let targets = rows.checked_add(extra_rows);
     let needed = targets.and_then(|n| n.checked_add(bank_rows));
     ensure(needed.is_some_and(|n| potentials.len() >= n), Status::Capacity, "potentials")?;
-    ensure(scratch.len() >= crate::kernel::SCRATCH_MIN, Status::Capacity, "scratch")?;
+    ensure(scratch.len() >= SCRATCH_MIN, Status::Capacity, "scratch")?;
     ensure(out.len() >= rows, Status::Capacity, "out")?;
     let beta = 1.0 / tau;
     ensure(is_beta(tau) && is_beta(beta), Status::Value, "tau")?;
     ensure(iterations > 0, Status::Value, "iterations")?;
+    let isa = cpu::active();
+    let largest = |m: &Matrix<T>, name| ensure_finite(isa, m, Span::new(0, m.rows()), name);
+    let of_targets = largest(gallery, "gallery")?.max(gallery_bank.map_or(Ok(0.0), |extra| largest(extra, "gallery_bank"))?);
+    // A potential stays within a few times the largest exponent, so that no step below is refused.
+    let most = 16.0 * T::score_bound(gallery.dim(), of_targets, largest(bank, "bank")?).max(1.0);
+    ensure(Exponent::new(beta, most, 0.0).is_some(), Status::Value, "tau")?;
 
     let targets = targets.unwrap_or(0) as f64;
     let (ln_u, rest) = potentials.split_at_mut_checked(rows).unwrap_or_default();

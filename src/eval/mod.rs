@@ -10,6 +10,7 @@ mod ranks;
 pub use bootstrap::{Choice, Interval, bootstrap, choose};
 pub use fairness::{Fairness, attribute_bias, balanced_sample};
 pub use hubness::{Hubness, count_occurrences, hubness};
+pub(crate) use ranks::ranks_scratch_min;
 pub use ranks::{NOT_RANKED, Positives, best_ranks, median_rank, ranks, ranks_scratch, recall};
 
 use crate::status::{Result, Status, ensure};

@@ -7,6 +7,7 @@ use crate::kernel::{self, Span};
 use crate::matrix::{Element, Matrix};
 use crate::status::{Result, Status, ensure};
 use crate::topk::Hit;
+use core::num::NonZeroUsize;
 
 /// The rank of an answer that is not among the hits, or whose score is not finite.
 pub const NOT_RANKED: u32 = u32::MAX;
@@ -26,9 +27,11 @@ impl<'a> Positives<'a> {
     /// # Errors
     /// `Range` (offsets descend or end past the ids), `Capacity` (no offset), `Value` (a query without an answer).
     pub fn new(offsets: &'a [usize], ids: &'a [u32]) -> Result<Self> {
-        ensure(offsets.is_sorted() && offsets.last().is_none_or(|end| *end <= ids.len()), Status::Range, "offsets")?;
+        let pairs = || offsets.iter().zip(offsets.iter().skip(1));
+        let ends = offsets.last().is_none_or(|end| *end <= ids.len());
+        ensure(ends && pairs().all(|(from, to)| from <= to), Status::Range, "offsets")?;
         ensure(!offsets.is_empty(), Status::Capacity, "offsets")?;
-        ensure(offsets.iter().zip(offsets.iter().skip(1)).all(|(a, b)| a < b), Status::Value, "offsets")?;
+        ensure(pairs().all(|(from, to)| from < to), Status::Value, "offsets")?;
         Ok(Positives { offsets, ids })
     }
 
@@ -121,6 +124,11 @@ pub fn ranks_scratch(biases: usize) -> usize {
     biases.saturating_add(1).saturating_mul(8).saturating_add(4 * CHUNK).saturating_mul(QUERIES).saturating_add(64)
 }
 
+/// The least scratch of [`ranks`].
+pub(crate) fn ranks_scratch_min(biases: usize) -> usize {
+    (ranks_scratch(biases).saturating_sub(64) / QUERIES).saturating_add(8)
+}
+
 /// The exact rank of each query's best answer in the whole gallery, by plain scores and by each of several biases, from 1.
 ///
 /// `biases`: any number of them, one after the other, each one f32 per gallery row: those of a grid of parameters
@@ -148,14 +156,14 @@ pub fn ranks<T: Element>(
     ensure(total.is_some(), Status::Overflow, "queries")?;
     ensure(candidates * rows == biases.len(), Status::Range, "biases")?;
     ensure(positives.queries() == queries.rows() && positives.inside(rows), Status::Range, "positives")?;
-    let query_bytes = ranks_scratch(candidates).saturating_sub(64) / QUERIES;
-    ensure(scratch.len() >= query_bytes.saturating_add(8), Status::Capacity, "scratch")?;
+    ensure(scratch.len() >= ranks_scratch_min(candidates), Status::Capacity, "scratch")?;
     ensure(total.is_some_and(|total| out.len() >= total), Status::Capacity, "out")?;
     let isa = cpu::active();
     ensure_finite(isa, queries, Span::new(0, queries.rows()), "queries")?;
     ensure(kernel::max_abs_bits(isa, biases) < f32::INFINITY.to_bits(), Status::Value, "biases")?;
 
-    let block = ((scratch.len() - 8) / query_bytes.max(1)).clamp(1, QUERIES);
+    let query_bytes = NonZeroUsize::MIN.saturating_add(ranks_scratch_min(candidates).saturating_sub(9));
+    let block = (scratch.len().saturating_sub(8) / query_bytes).clamp(1, QUERIES);
     let words = kernel::u32_part(scratch);
     let (scores, words) = words.split_at_mut_checked(block * CHUNK).unwrap_or_default();
     let scores = kernel::as_f32_mut(scores);
@@ -166,10 +174,11 @@ pub fn ranks<T: Element>(
         None => None,
     };
 
+    let runs = NonZeroUsize::MIN.saturating_add(candidates).get();
     let mut q = 0;
     while q < queries.rows() {
         let group = Span::new(q, block.min(queries.rows() - q));
-        let targets = values.chunks_exact_mut(candidates + 1).zip(ids.chunks_exact_mut(candidates + 1));
+        let targets = values.chunks_exact_mut(runs).zip(ids.chunks_exact_mut(runs));
         for (i, (values, ids)) in targets.take(group.count).enumerate() {
             values.fill(f32::NEG_INFINITY);
             ids.fill(NOT_RANKED);
@@ -194,7 +203,7 @@ pub fn ranks<T: Element>(
         while first < rows {
             let chunk = Span::new(first, CHUNK.min(rows - first));
             grid(isa, queries, group, gallery, chunk, scores);
-            let targets = values.chunks_exact(candidates + 1).zip(ids.chunks_exact(candidates + 1));
+            let targets = values.chunks_exact(runs).zip(ids.chunks_exact(runs));
             let lines = scores.chunks_exact(CHUNK).zip(targets).take(group.count).enumerate();
             for (i, (scores, (values, ids))) in lines {
                 let scores = scores.get(..chunk.count).unwrap_or_default();

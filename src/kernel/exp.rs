@@ -71,43 +71,56 @@ pub(crate) fn large_term(t: f64) -> (i64, u64) {
 pub(super) unsafe fn fill<L: DepthF32>(scores: *const f32, weights: *const f32, n: usize, factor: f32, out: &mut Terms) {
     const { assert!(TERMS.is_multiple_of(L::LANES)) }
     let n = n.min(TERMS);
+    let (terms, exponents) = (out.terms.as_mut_ptr(), out.exponents.as_mut_ptr());
     // SAFETY: vectors start at `i` with `i + LANES <= n` or are the part that is left; the stores end at the next multiple of
     // LANES, which `TERMS` is.
     unsafe {
-        let (c, minus_c) = (L::splat(factor), L::splat(-factor));
-        let (one, minus_one, log2_e) = (L::splat(1.0), L::splat(-1.0), L::splat(core::f32::consts::LOG2_E));
-        let (round, unround) = (L::splat(ROUND), L::splat(-ROUND));
-        let (above, grid) = (L::splat(1.0 + GRID), L::splat(-GRID));
-        let [c1, c2, c3, c4, c5] = POLYNOMIAL;
-        let (c1, c2, c3, c4, c5) = (L::splat(c1), L::splat(c2), L::splat(c3), L::splat(c4), L::splat(c5));
-        let load = |from: *const f32, i: usize| {
-            if i + L::LANES <= n { L::load(from.add(i)) } else { L::load_part(from.add(i), n - i) }
-        };
-        let mut split = |i: usize, minus_rounded: L::V, x: L::V, c: L::V| {
-            let f = L::mul_add(L::add(minus_rounded, unround), x, c);
-            let p = L::mul_add(c4, f, c5);
-            let p = L::mul_add(c3, f, p);
-            let p = L::mul_add(c2, f, p);
-            let p = L::mul_add(c1, f, p);
-            let p = L::add(L::mul_add(above, f, p), grid);
-            L::store(out.terms.as_mut_ptr().add(i), p);
-            L::store(out.exponents.as_mut_ptr().add(i), minus_rounded);
-        };
         let mut i = 0;
         if weights.is_null() {
-            while i < n {
-                let x = load(scores, i);
-                split(i, L::mul_add(round, x, minus_c), x, c);
+            let (c, minus_c) = (L::splat(factor), L::splat(-factor));
+            while i + L::LANES <= n {
+                split::<L>(L::load(scores.add(i)), c, minus_c, terms.add(i), exponents.add(i));
                 i += L::LANES;
+            }
+            if i < n {
+                split::<L>(L::load_part(scores.add(i), n - i), c, minus_c, terms.add(i), exponents.add(i));
             }
         } else {
-            while i < n {
-                let weight = L::mul_add(L::zero(), load(weights, i), log2_e);
-                let t = L::mul_add(weight, load(scores, i), c);
-                split(i, L::mul_add(round, t, minus_one), t, one);
+            let (c, one, minus_one) = (L::splat(factor), L::splat(1.0), L::splat(-1.0));
+            let log2_e = L::splat(core::f32::consts::LOG2_E);
+            while i + L::LANES <= n {
+                let weight = L::mul_add(L::zero(), L::load(weights.add(i)), log2_e);
+                let t = L::mul_add(weight, L::load(scores.add(i)), c);
+                split::<L>(t, one, minus_one, terms.add(i), exponents.add(i));
                 i += L::LANES;
             }
+            if i < n {
+                let weight = L::mul_add(L::zero(), L::load_part(weights.add(i), n - i), log2_e);
+                let t = L::mul_add(weight, L::load_part(scores.add(i), n - i), c);
+                split::<L>(t, one, minus_one, terms.add(i), exponents.add(i));
+            }
         }
+    }
+}
+
+/// A vector of terms and exponents of `2^(c x)`.
+///
+/// # Safety
+/// As [`DepthF32`]; both pointers are valid for writes of a full vector.
+#[inline(always)]
+unsafe fn split<L: DepthF32>(x: L::V, c: L::V, minus_c: L::V, term: *mut f32, exponent: *mut f32) {
+    let [c1, c2, c3, c4, c5] = POLYNOMIAL;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let minus_rounded = L::mul_add(L::splat(ROUND), x, minus_c);
+        let f = L::mul_add(L::add(minus_rounded, L::splat(-ROUND)), x, c);
+        let p = L::mul_add(L::splat(c4), f, L::splat(c5));
+        let p = L::mul_add(L::splat(c3), f, p);
+        let p = L::mul_add(L::splat(c2), f, p);
+        let p = L::mul_add(L::splat(c1), f, p);
+        let p = L::add(L::mul_add(L::splat(1.0 + GRID), f, p), L::splat(-GRID));
+        L::store(term, p);
+        L::store(exponent, minus_rounded);
     }
 }
 
@@ -123,7 +136,7 @@ pub(super) fn bins(terms: &Terms, n: usize) -> (i32, i32) {
     (bin(most), bin(least))
 }
 
-/// Bits of 2^52: added to an integer below it, the low bits of the sum are the integer.
+/// 2^52: added to an integer below it, the low bits of the sum are the integer.
 const INTEGER: f64 = 4_503_599_627_370_496.0;
 
 /// Sum of all of the first `n` terms, which are in `bin`, in units of the bin.
@@ -144,10 +157,11 @@ fn sum_of<const SOME: bool>(terms: &Terms, n: usize, bin: i32) -> u64 {
     // Exponent within the bin, plus the digits that make the term an integer.
     let shift = (ROUND.to_bits() as i32).wrapping_sub(first);
     let terms = terms.terms.get(..n).unwrap_or_default().iter().zip(&terms.exponents);
-    terms.fold(0u64, |sum, (term, exponent)| {
+    let sum = terms.fold(0u64, |sum, (term, exponent)| {
         let within = shift.wrapping_sub(exponent.to_bits() as i32);
         let bits = (term.to_bits() as i32).wrapping_add(within.wrapping_add(DIGITS) << 23);
         let x = if !SOME || (within as u32) < BIN as u32 { f32::from_bits(bits as u32) } else { 0.0 };
-        sum.wrapping_add((f64::from(x) + INTEGER).to_bits().wrapping_sub(INTEGER.to_bits()))
-    })
+        sum.wrapping_add((f64::from(x) + INTEGER).to_bits())
+    });
+    sum.wrapping_sub(INTEGER.to_bits().wrapping_mul(n.min(TERMS) as u64))
 }

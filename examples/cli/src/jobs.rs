@@ -63,7 +63,7 @@ impl Bias {
         let mean = bias.iter().map(|&b| f64::from(b)).sum::<f64>() / bias.len() as f64;
         writeln!(out, "gallery {}, bank {}", gallery.describe(), bank.describe())?;
         writeln!(out, "{}: {} biases, mean {mean:.4}, {low:.4} to {high:.4}", self.out.display(), thousands(bias.len()))?;
-        writeln!(out, "{}", speed(&self.scoring, gallery.rows() * bank.rows() * gallery.dim(), time))?;
+        writeln!(out, "{}", speed(&self.scoring, [gallery.rows(), bank.rows(), gallery.dim()], time))?;
         Ok(())
     }
 
@@ -79,10 +79,10 @@ impl Search {
         let bias = self.bias.as_deref().map(|path| read_bias(path, &gallery)).transpose()?;
         let inputs: Vec<&Path> =
             [Some(&self.gallery), Some(&self.queries), self.bias.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect();
-        if self.out_ids == self.out_scores {
+        let (ids, scores) = (Output::new(&self.out_ids, &inputs)?, Output::new(&self.out_scores, &inputs)?);
+        if ids.is(&scores) {
             return fail("--out-ids and --out-scores name the same file; choose two");
         }
-        let (ids, scores) = (Output::new(&self.out_ids, &inputs)?, Output::new(&self.out_scores, &inputs)?);
 
         let started = Instant::now();
         let normalize = self.scoring.normalize;
@@ -111,7 +111,7 @@ impl Search {
             thousands(queries.rows()),
             hits.k
         )?;
-        writeln!(out, "{}", speed(&self.scoring, gallery.rows() * queries.rows() * gallery.dim(), time))?;
+        writeln!(out, "{}", speed(&self.scoring, [gallery.rows(), queries.rows(), gallery.dim()], time))?;
         Ok(())
     }
 }
@@ -136,8 +136,9 @@ pub fn read_bias(path: &Path, gallery: &Vectors) -> Result<Vec<f32>> {
 }
 
 /// A line about time and throughput; reading and conversion of the files included.
-fn speed(scoring: &Scoring, products: usize, time: Duration) -> String {
+fn speed(scoring: &Scoring, sizes: [usize; 3], time: Duration) -> String {
     let unit = if scoring.int8 { "GOP/s" } else { "GFLOP/s" };
-    let rate = 2.0 * products as f64 / time.as_secs_f64() / 1e9;
+    let products: f64 = sizes.into_iter().map(|n| n as f64).product();
+    let rate = 2.0 * products / time.as_secs_f64() / 1e9;
     format!("{:.2} s, {rate:.1} {unit}, {}", time.as_secs_f64(), machine(scoring.threads))
 }

@@ -114,7 +114,7 @@ struct On<A: Args> {
 #[derive(Args)]
 struct DemoArgs {
     /// Neighbours in the bank that a bias averages
-    #[arg(short, default_value = "16")]
+    #[arg(short, long, default_value = "16")]
     k: NonZeroUsize,
     /// Strength of the bias; 0 is plain retrieval
     #[arg(long, default_value_t = 0.75, value_parser = parse_alpha, allow_negative_numbers = true)]
@@ -138,7 +138,7 @@ struct BiasArgs {
     #[arg(long, value_name = "FILE")]
     bank: PathBuf,
     /// Neighbours in the bank that a bias averages
-    #[arg(short, default_value = "16")]
+    #[arg(short, long, default_value = "16")]
     k: NonZeroUsize,
     /// Strength of the bias
     #[arg(long, default_value_t = 0.75, value_parser = parse_alpha, allow_negative_numbers = true)]
@@ -164,7 +164,7 @@ struct SearchArgs {
     #[arg(long, value_name = "FILE")]
     bias: Option<PathBuf>,
     /// Hits per query
-    #[arg(short, default_value = "10")]
+    #[arg(short, long, default_value = "10")]
     k: NonZeroUsize,
     /// Where to write the gallery rows of the hits: .npy, u32, queries x k; 4294967295 where a query has fewer
     #[arg(long, value_name = "FILE")]

@@ -33,6 +33,15 @@ impl Output {
         Ok(output)
     }
 
+    /// Whether both name one file, however they spell it.
+    pub fn is(&self, other: &Output) -> bool {
+        let folder = |path: &Path| match path.parent() {
+            Some(parent) if parent != Path::new("") => fs::canonicalize(parent).ok(),
+            _ => fs::canonicalize(".").ok(),
+        };
+        self.path.file_name() == other.path.file_name() && folder(&self.path) == folder(&other.path)
+    }
+
     /// Writes a `.npy` array under a temporary name.
     pub fn stage_npy<T: AutoSerialize + Serialize>(&self, shape: &[u64], values: impl Iterator<Item = T>) -> Result<Staged> {
         self.stage(|file| {

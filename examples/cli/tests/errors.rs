@@ -159,7 +159,9 @@ fn outputs_that_cannot_be_written_are_refused_before_the_work() {
     assert!(run(".").contains("not a regular file"));
     assert!(run("bank.npy").contains("also an input"));
     assert_eq!(folder.names(), before);
-    search_fails(&folder, "gallery.npy", &["--out-scores", "ids.npy"], &["same file"]);
+    for spelling in ["ids.npy", "./ids.npy"] {
+        search_fails(&folder, "gallery.npy", &["--out-scores", spelling], &["same file"]);
+    }
     search_fails(&folder, "gallery.npy", &["--out-scores", "queries.npy"], &["queries.npy", "also an input"]);
     search_fails(&folder, "gallery.npy", &["--out-scores", "no/scores.npy"], &["no/scores.npy", "cannot be written"]);
 }

@@ -97,6 +97,22 @@ fn biases_are_those_of_the_definition() {
     assert_ne!(codes, cosines);
 }
 
+/// The two commands of README's section on the program, as they stand there.
+#[test]
+fn the_commands_of_the_readme_run() {
+    let case = Case::new("readme", 40, 30, 5, 16);
+    case.folder.write("captions.npy", &case.bank.npy());
+    case.folder.write("live.npy", &case.queries.npy());
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
+    let commands: Vec<&str> = readme.lines().filter(|line| line.starts_with("nnn ")).collect();
+    assert!(commands.len() >= 2, "{commands:?}");
+    for command in commands {
+        run(case.folder.path(), &command.split_whitespace().skip(1).collect::<Vec<_>>());
+    }
+    assert_eq!(floats(&case.folder.read("bias.npy")), floats(&case.bias("gallery.npy", "bank.npy", &[])));
+    assert_eq!(ids(&case.folder.read("ids.npy")).len(), 50);
+}
+
 #[test]
 fn hits_are_those_of_a_full_sort() {
     let case = Case::new("search-sort", 301, 40, 50, 37);

@@ -141,6 +141,53 @@ static void heavy_calls(const Matrix &queries, const Matrix &gallery, const Matr
     EXPECT(nnn::rerank({hits.data(), k}, {}, 2, best, count) == status::range);
 }
 
+// The certified calls give the bits of the plain ones.
+static void certified_calls(const nnn::matrix_f32 &queries, const nnn::matrix_f32 &gallery, const nnn::matrix_f32 &bank) {
+    struct codes_of {
+        std::vector<std::int8_t> codes;
+        std::vector<float> scale;
+        std::vector<nnn::bound> bounds;
+        nnn::matrix_f32 rows;
+        codes_of(const nnn::matrix_f32 &m, const std::vector<float> &mean, nnn::side side)
+            : codes(m.rows * dim), scale(m.rows), bounds(m.rows), rows(m) {
+            std::vector<float> work(dim);
+            EXPECT(nnn::encode(m, mean, side, 7, work, codes, dim, scale, bounds) == status::ok);
+        }
+        nnn::encoded view() const { return {rows, nnn::matrix_i8(codes, scale, dim), bounds}; }
+    };
+    std::vector<float> mean(dim), c_mean(dim), work(dim);
+    EXPECT(nnn::mean(bank, mean) == status::ok && nnn_mean_f32(&bank, c_mean.data()) == NNN_OK && same(mean, c_mean));
+    EXPECT(nnn::mean(bank, {mean.data(), dim - 1}) == status::capacity);
+    codes_of q(queries, mean, nnn::side::query), g(gallery, mean, nnn::side::gallery), b(bank, mean, nnn::side::query);
+    EXPECT(nnn::encode(bank, nnn::span<const float>(mean.data(), dim - 1), nnn::side::query, 7, work, b.codes, dim, b.scale, b.bounds) ==
+           status::dim);
+    EXPECT(nnn::encode(bank, std::nullopt, nnn::side::query, 7, {work.data(), dim - 1}, b.codes, dim, b.scale, b.bounds) ==
+           status::capacity);
+    EXPECT(nnn::encode(bank, std::nullopt, nnn::side::query, 7, work, b.codes, dim, b.scale, {b.bounds.data(), 1}) == status::capacity);
+    EXPECT(nnn::encoded(bank, nnn::matrix_i8(b.codes, dim), {b.bounds.data(), 2}).codes.rows == 2);
+
+    std::vector<std::byte> scratch(nnn::certified_scratch(k, dim));
+    EXPECT(scratch.size() == nnn_certified_scratch(k, dim));
+    nnn::certificate done{};
+    std::vector<float> bias(rows), plain(rows), table(rows * k), plain_table(rows * k);
+    EXPECT(nnn::bias_certified(g.view(), b.view(), k, 0.75f, nnn::all, scratch, bias, &done) == status::ok);
+    EXPECT(done.rescored + done.exhausted > 0);
+    EXPECT(nnn::bias(gallery, bank, k, 0.75f, nnn::all, scratch, plain) == status::ok && same(bias, plain));
+    EXPECT(nnn::bias_certified(g.view(), b.view(), k, 0.75f, nnn::all, scratch, {bias.data(), rows - 1}) == status::capacity);
+    nnn::neighbors one(table, k), two(plain_table, k);
+    EXPECT(one.init() == status::ok && two.init() == status::ok);
+    EXPECT(one.update_certified(g.view(), b.view(), nnn::all, scratch) == status::ok);
+    EXPECT(two.update(gallery, bank, nnn::all, scratch) == status::ok && same(table, plain_table));
+    EXPECT(nnn::neighbors(work, k).update_certified(g.view(), b.view(), nnn::all, scratch) == status::capacity);
+    std::vector<nnn::hit> hits(asked * k), plain_hits(asked * k);
+    std::vector<std::uint32_t> found(asked), plain_found(asked);
+    EXPECT(nnn::search_certified(q.view(), g.view(), bias, std::nullopt, k, {3}, scratch, hits, found) == status::ok);
+    EXPECT(nnn::search(queries, gallery, bias, std::nullopt, k, {3}, scratch, plain_hits, plain_found) == status::ok);
+    EXPECT(same(hits, plain_hits) && found == plain_found);
+    EXPECT(nnn::search_certified(q.view(), g.view(), std::vector<float>{}, std::nullopt, k, nnn::all, scratch, hits, found) ==
+           status::capacity);
+}
+
 static void rows_of_values() {
     std::vector<float> data{3, 4, 0, 0, 5, 12}, unit(6);
     EXPECT(nnn::normalize(nnn::matrix_f32(data, 2), unit, 2) == status::ok && unit[1] == 0.8f);
@@ -220,6 +267,8 @@ int main() {
     const auto q = values(asked * 7, 1), g = values(rows * 6, 2), b = values(banks * dim, 3);
     const nnn::matrix_f32 queries(q, dim, 7), gallery(g, dim, 6), bank(b, dim);
     heavy_calls(queries, gallery, bank, nnn_scores_f32, nnn_bias_f32, nnn_neighbors_update_f32, nnn_search_f32);
+
+    certified_calls(queries, gallery, bank);
 
     std::vector<std::int8_t> qc(asked * dim), gc(rows * dim), bc(banks * dim);
     std::vector<float> qs(asked), gs(rows), bs(banks);

@@ -6,10 +6,13 @@ static int failures = 0;
 
 static void check(size_t a, size_t k, size_t dim) {
     size_t neighbors = nnn_neighbors_scratch(k, dim), search = nnn_search_scratch(a, k, dim);
-    if (NNN_NEIGHBORS_SCRATCH_BYTES(k, dim) != neighbors || NNN_SEARCH_SCRATCH_BYTES(a, k, dim) != search) {
+    size_t certified = nnn_certified_scratch(k, dim);
+    if (NNN_NEIGHBORS_SCRATCH_BYTES(k, dim) != neighbors || NNN_SEARCH_SCRATCH_BYTES(a, k, dim) != search ||
+        NNN_CERTIFIED_SCRATCH_BYTES(k, dim) != certified) {
         if (failures++ < 20)
-            printf("queries %zu k %zu dim %zu: neighbors %zu, macro %zu; search %zu, macro %zu\n", a, k, dim, neighbors,
-                   NNN_NEIGHBORS_SCRATCH_BYTES(k, dim), search, NNN_SEARCH_SCRATCH_BYTES(a, k, dim));
+            printf("queries %zu k %zu dim %zu: neighbors %zu, macro %zu; search %zu, macro %zu; certified %zu, macro %zu\n", a, k,
+                   dim, neighbors, NNN_NEIGHBORS_SCRATCH_BYTES(k, dim), search, NNN_SEARCH_SCRATCH_BYTES(a, k, dim), certified,
+                   NNN_CERTIFIED_SCRATCH_BYTES(k, dim));
     }
 }
 
@@ -28,14 +31,31 @@ static void check_minimum(void) {
         failures++, printf("NNN_NEIGHBORS_SCRATCH_MIN_BYTES\n");
 }
 
+/* The same of the certified calls. */
+static void check_certified_minimum(void) {
+    static const float one[] = {1};
+    static unsigned char scratch[NNN_CERTIFIED_SCRATCH_MIN_BYTES(1)];
+    int8_t codes[1];
+    float scale[1], work[1], bias = 0;
+    nnn_bound bounds[1];
+    const nnn_mat_f32 rows = {one, 1, 1, 1};
+    const nnn_encoded m = {{one, 1, 1, 1}, {codes, scale, 1, 1, 1}, bounds};
+    if (nnn_encode_f32(&rows, NULL, NNN_SIDE_GALLERY, 0, work, codes, 1, scale, bounds) != NNN_OK ||
+        nnn_bias_certified(&m, &m, 1, 1, 0, 1, scratch, sizeof scratch, &bias, NULL) != NNN_OK || bias != 1 ||
+        nnn_bias_certified(&m, &m, 1, 1, 0, 1, scratch, sizeof scratch - 1, &bias, NULL) != NNN_ERR_CAPACITY)
+        failures++, printf("NNN_CERTIFIED_SCRATCH_MIN_BYTES\n");
+}
+
 int main(void) {
     const size_t dims[] = {0, 1, 2, 31, 32, 33, 384, 512, 1536, 16384, NNN_MAX_DIM, NNN_MAX_DIM + 1, SIZE_MAX};
-    size_t bends[16], count = 0, i, j, d;
+    size_t bends[20], count = 0, i, j, d;
     bends[count++] = 512;
     bends[count++] = 65536;
     bends[count++] = 98304;
     for (i = 1; i <= 8; i++)
         bends[count++] = SIZE_MAX / i;
+    bends[count++] = 12125;
+    bends[count++] = (SIZE_MAX - 660556) / 32;
     bends[count++] = (SIZE_MAX - 655360) / 4;
     bends[count++] = (SIZE_MAX - 393216) / 4;
     for (d = 0; d < sizeof dims / sizeof dims[0]; d++) {
@@ -47,7 +67,10 @@ int main(void) {
     }
     if (NNN_BIAS_SCRATCH_MIN_BYTES(SIZE_MAX / 4) != SIZE_MAX || NNN_BIAS_SCRATCH_MIN_BYTES(2) != 4104)
         failures++, printf("NNN_BIAS_SCRATCH_MIN_BYTES overflows\n");
+    if (NNN_CERTIFIED_SCRATCH_MIN_BYTES(SIZE_MAX / 32) != SIZE_MAX || NNN_CERTIFIED_SCRATCH_MIN_BYTES(2) != 5260)
+        failures++, printf("NNN_CERTIFIED_SCRATCH_MIN_BYTES overflows\n");
     check_minimum();
+    check_certified_minimum();
     printf("%d differences\n", failures);
     return failures != 0;
 }

@@ -85,6 +85,36 @@ static int smoke_i8(void) {
     return 0;
 }
 
+static int smoke_certified(void) {
+    static unsigned char work_memory[NNN_CERTIFIED_SCRATCH_MIN_BYTES(1)];
+    int8_t codes[6], bank_codes[4], query_codes[2];
+    float scale[3], bank_scale[2], query_scale[1], mean[2], work[2], bias[3], plain[3], table[3];
+    nnn_bound bounds[3], bank_bounds[2], query_bounds[1];
+    nnn_certificate done;
+    nnn_hit hit, plain_hit;
+    uint32_t found = 0, plain_found = 0;
+    const nnn_encoded rows = {{gallery_data, 3, 2, 2}, {codes, scale, 3, 2, 2}, bounds};
+    const nnn_encoded reference = {{bank_data, 2, 2, 2}, {bank_codes, bank_scale, 2, 2, 2}, bank_bounds};
+    const nnn_encoded queries = {{query_data, 1, 2, 2}, {query_codes, query_scale, 1, 2, 2}, query_bounds};
+
+    CHECK(nnn_certified_scratch(1, 2) == NNN_CERTIFIED_SCRATCH_BYTES(1, 2));
+    OK(nnn_mean_f32(&bank, mean));
+    CHECK(mean[0] > 0.69f && mean[0] < 0.71f);
+    OK(nnn_encode_f32(&gallery, mean, NNN_SIDE_GALLERY, 7, work, codes, 2, scale, bounds));
+    OK(nnn_encode_f32(&bank, mean, NNN_SIDE_QUERY, 7, work, bank_codes, 2, bank_scale, bank_bounds));
+    OK(nnn_encode_f32(&query, mean, NNN_SIDE_QUERY, 7, work, query_codes, 2, query_scale, query_bounds));
+    OK(nnn_bias_f32(&gallery, &bank, 1, 0.75f, 0, 3, scratch, sizeof scratch, plain));
+    OK(nnn_bias_certified(&rows, &reference, 1, 0.75f, 0, 3, work_memory, sizeof work_memory, bias, &done));
+    CHECK(bias[0] == plain[0] && bias[1] == plain[1] && bias[2] == plain[2]);
+    OK(nnn_neighbors_init(table, 3, 1));
+    OK(nnn_neighbors_update_certified(&rows, &reference, 1, 0, 3, work_memory, sizeof work_memory, table, &done));
+    CHECK(table[2] * 0.75f == plain[2]);
+    OK(nnn_search_f32(&query, &gallery, bias, NULL, 1, 0, 3, NULL, 0, &plain_hit, &plain_found));
+    OK(nnn_search_certified(&queries, &rows, bias, NULL, 1, 0, 3, work_memory, sizeof work_memory, &hit, &found, NULL));
+    CHECK(found == 1 && plain_found == 1 && hit.id == plain_hit.id && hit.score == plain_hit.score);
+    return 0;
+}
+
 static int smoke(void) {
     nnn_isa list[16];
     size_t count = 0, i;
@@ -99,6 +129,8 @@ static int smoke(void) {
         line = smoke_f32();
         CHECK(line == 0);
         line = smoke_i8();
+        CHECK(line == 0);
+        line = smoke_certified();
         CHECK(line == 0);
     }
     OK(nnn_cpu_hwcap(0, 0));

@@ -1,0 +1,81 @@
+//! `cargo bench -p ffi-tests --bench family`: what the log-sum-exp pass costs beside the NNN pass over the same rows, in
+//! interleaved turns by the clock of the thread. Prints the median of time over time; pin it (`taskset -c 1`).
+//!
+//! `-- --dim 512`, `-- --isa avx2`, `-- --k 16` and `-- --beta 20` choose one value; `-- --rows 20000` the gallery's rows.
+
+use nnn::{Element, Isa, LogSum, LogSums, Matrix};
+
+#[path = "support/data.rs"]
+#[allow(dead_code)] // shared with the other benchmarks
+mod data;
+use data::Rows;
+
+const BANK: usize = 20_000;
+
+fn value<T: std::str::FromStr>(name: &str) -> Option<T> {
+    let args: Vec<String> = std::env::args().collect();
+    let text = args.iter().position(|a| a == name).and_then(|i| args.get(i + 1))?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}: {text}")))
+}
+
+fn main() {
+    let rows = value("--rows").unwrap_or(1024);
+    let (k, name) = (value("--k").unwrap_or(16), value::<String>("--isa"));
+    let all = Isa::available().filter(|isa| isa.has_fma()).collect::<Vec<_>>();
+    for isa in all.into_iter().filter(|isa| name.as_deref().is_none_or(|name| isa.name() == name)) {
+        Isa::select(Some(isa)).expect("an available instruction set");
+        for dim in value("--dim").map_or(vec![128, 384, 512, 768, 1024], |dim| vec![dim]) {
+            let (gallery, bank) = (Rows::new(rows, dim, 4), Rows::new(BANK, dim, 5));
+            for beta in value("--beta").map_or(vec![1.0, 20.0, 50.0, 100.0, 1000.0], |beta| vec![beta]) {
+                let f32 = ratio(&gallery.view(), &bank.view(), k, beta);
+                let i8 = ratio(&gallery.view_i8(), &bank.view_i8(), k, beta);
+                println!("{:12} d {dim:5} beta {beta:6}: log-sum-exp / NNN (k {k})  f32 {f32:.3}  i8 {i8:.3}", isa.name());
+            }
+        }
+    }
+}
+
+/// Seconds of this thread on a core: other processes do not count.
+fn cpu_seconds() -> f64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: writes one timespec.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
+
+fn seconds(run: &mut dyn FnMut()) -> f64 {
+    let start = cpu_seconds();
+    run();
+    cpu_seconds() - start
+}
+
+/// Time of `b` over the time of `a`: the median over turns, each against the turns of `a` before and after it.
+fn time_ratio(rounds: usize, a: &mut dyn FnMut(), b: &mut dyn FnMut()) -> f64 {
+    seconds(b);
+    let mut before = seconds(a);
+    let mut ratios: Vec<f64> = (0..rounds)
+        .map(|_| {
+            let time = seconds(b);
+            let after = seconds(a);
+            let ratio = 2.0 * time / (before + after);
+            before = after;
+            ratio
+        })
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    ratios[rounds / 2]
+}
+
+/// Time of the log-sum-exp pass over that of the NNN pass.
+fn ratio<T: Element>(gallery: &Matrix<T>, bank: &Matrix<T>, k: usize, beta: f32) -> f64 {
+    let rows = gallery.rows();
+    let mut scratch = [0; 2].map(|_| vec![0u8; nnn::neighbors_scratch(k, gallery.dim())]);
+    let (mut bias, mut memory) = (vec![0f32; rows], vec![LogSum::EMPTY; rows]);
+    let [nnn_scratch, sum_scratch] = &mut scratch;
+    let mut plain = || nnn::bias(gallery, bank, k, 0.75, 0..rows, nnn_scratch, &mut bias).expect("valid arguments");
+    let mut sums = || {
+        let mut sums = LogSums::init(&mut memory, beta).expect("a legal beta");
+        sums.update(gallery, bank, 0..rows, sum_scratch).expect("valid arguments");
+    };
+    time_ratio(value("--rounds").unwrap_or(9), &mut plain, &mut sums)
+}

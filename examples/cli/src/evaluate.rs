@@ -48,7 +48,7 @@ struct Size {
 }
 
 pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
-    let svg = args.svg.as_deref().map(|path| Output::new(path, &[])).transpose()?;
+    let svg = args.svg.as_deref().map(|path| Output::new(path, &args.files.inputs(&[&args.gallery_bank]))).transpose()?;
     let set = args.files.read([shipped::QUERIES, shipped::ANSWERS])?;
     set.check_k(args.parameters.k.get(), "-k")?;
     set.check_k(args.parameters.csls_k.get(), "--csls-k")?;
@@ -62,7 +62,6 @@ pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
         gallery_bank: gallery_bank.as_ref().map(|side| side.whole()).transpose()?,
         queries,
         answers: &set.answers,
-        name: set.gallery.vectors().path().display().to_string(),
         threads,
     };
     let runs = methods::run_all(&problem, &args.parameters)?;
@@ -114,7 +113,7 @@ fn bank_sizes(args: &Args, problem: &Problem, plain: &[u32]) -> Result<Vec<Size>
         let more = Whole::dense(&rows[seen * bank.dim()..rows_now * bank.dim()], bank.dim());
         family::add_neighbors(&mut table, gallery, &more, k, *threads)?;
         seen = rows_now;
-        let bias = family::table_bias(&mut table, k, k, args.parameters.alpha, &problem.name)?;
+        let bias = family::table_bias(&mut table, gallery, k, args.parameters.alpha)?;
         let ranks = rankings::ranks(queries, gallery, &bias, answers, *threads)?;
         let ranks = &ranks[queries.rows()..];
         results.push(Size { rows: rows_now, recalls: recalls(ranks)?, gain: args.confidence.gain(plain, ranks)? });

@@ -64,7 +64,7 @@ pub struct Args {
     #[arg(short, value_name = "N,N,...", value_delimiter = ',', default_value = "1,5,10")]
     n: Vec<NonZeroUsize>,
     /// Neighbours in the bank that a bias averages
-    #[arg(short, default_value = "16")]
+    #[arg(short, long, default_value = "16")]
     k: NonZeroUsize,
     /// Strength of the bias
     #[arg(long, default_value_t = 0.75, value_parser = crate::parse_alpha, allow_negative_numbers = true)]

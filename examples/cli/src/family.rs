@@ -3,7 +3,7 @@
 
 use crate::failure::Result;
 use crate::passes;
-use crate::source::Whole;
+use crate::source::{Source, Whole};
 use crate::work::{Progress, for_each, lock, part_rows};
 use nnn::{ColumnSums, ExactSum, LogSum, LogSums, Matrix, Neighbors};
 use std::ops::Range;
@@ -21,20 +21,40 @@ pub fn add_neighbors(table: &mut [f32], gallery: &Whole, bank: &Whole, k: usize,
     })
 }
 
-/// The table of a whole bank.
-pub fn neighbors(gallery: &Whole, bank: &Whole, k: usize, threads: usize) -> Result<Vec<f32>> {
-    let mut table = vec![f32::NEG_INFINITY; gallery.rows() * k];
-    add_neighbors(&mut table, gallery, bank, k, threads)?;
-    Ok(table)
+/// The biases of a table of `k` neighbours.
+pub fn table_bias(table: &mut [f32], gallery: &Whole, k: usize, alpha: f32) -> Result<Vec<f32>> {
+    let mut bias = vec![0.0; gallery.rows()];
+    let table = Neighbors::from_table(table, gallery.rows(), k)?;
+    table.bias(k, alpha, &mut bias).or_else(|_| passes::no_bias(&gallery.name(), 0, table.as_slice(), k))?;
+    Ok(bias)
 }
 
-/// The biases of a table; `name`: of the gallery, for messages.
-pub fn table_bias(table: &mut [f32], table_k: usize, k: usize, alpha: f32, name: &str) -> Result<Vec<f32>> {
-    let rows = table.len() / table_k;
-    let mut bias = vec![0.0; rows];
-    let neighbors = Neighbors::from_table(table, rows, table_k)?;
-    neighbors.bias(k, alpha, &mut bias).or_else(|_| passes::no_bias(name, 0, neighbors.as_slice(), table_k))?;
-    Ok(bias)
+/// The biases of a whole grid, for each alpha all `ks` (ascending), one after the other: one pass over the bank. The table of a part
+/// of the gallery is gone before the next part's, so that a row takes 4 bytes per bias, not 4 per neighbour.
+pub fn grid_biases(gallery: &Whole, bank: &Whole, ks: &[usize], alphas: &[f32], threads: usize) -> Result<Vec<f32>> {
+    let (rows, biases, k) = (gallery.rows(), ks.len() * alphas.len(), ks.last().copied().unwrap_or(1));
+    let (matrix, part) = (gallery.matrix()?, part_rows(rows, threads, PART_ROWS));
+    let grid = Mutex::new(vec![0.0; biases * rows]);
+    let progress = Progress::new("neighbours", rows as u64 * bank.rows() as u64);
+    let state = || (vec![0; nnn::neighbors_scratch(k, gallery.dim())], vec![0.0; part * k], vec![0.0; part * biases]);
+    for_each(threads, rows.div_ceil(part), state, |(scratch, table, own), item| {
+        let range = item * part..rows.min((item + 1) * part);
+        let count = range.len();
+        let mut table = Neighbors::init(table, count, k)?;
+        for first in (0..bank.rows()).step_by(BANK_ROWS) {
+            let block = bank.range(first..bank.rows().min(first + BANK_ROWS))?;
+            table.update(&matrix, &block, range.clone(), scratch)?;
+            progress.add(count as u64 * block.rows() as u64);
+        }
+        table.grid(ks, alphas, own).or_else(|_| passes::no_bias(&gallery.name(), range.start, table.as_slice(), k))?;
+        let mut grid = lock(&grid);
+        for (at, own) in own.chunks_exact(count).take(biases).enumerate() {
+            let (k, alpha) = (at / alphas.len(), at % alphas.len());
+            grid[(alpha * ks.len() + k) * rows..][range.clone()].copy_from_slice(own);
+        }
+        Ok(())
+    })?;
+    Ok(grid.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
 }
 
 /// DN: `lambda` times the dot of every row with the bank's mean.

@@ -41,7 +41,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "gallery")]
     texts: Option<PathBuf>,
     /// Neighbours in the bank that a bias averages
-    #[arg(short, default_value = "16")]
+    #[arg(short, long, default_value = "16")]
     k: NonZeroUsize,
     /// Strength of the bias
     #[arg(long, default_value_t = 0.75, value_parser = crate::parse_alpha, allow_negative_numbers = true)]
@@ -119,7 +119,9 @@ pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
     if args.svg.is_some() && args.gallery.is_some() && args.bank.is_none() && args.bias.is_none() {
         return fail("--svg draws before and after a correction; give --bank or --bias, too");
     }
-    let svg = args.svg.as_deref().map(|path| Output::new(path, &[])).transpose()?;
+    let inputs = [&args.gallery, &args.queries, &args.bank, &args.bias, &args.answers, &args.texts];
+    let inputs: Vec<_> = inputs.into_iter().filter_map(|path| path.as_deref()).collect();
+    let svg = args.svg.as_deref().map(|path| Output::new(path, &inputs)).transpose()?;
     let paths = paths(args)?;
     let open = |path: &PathBuf| Loaded::open(path, paths.normalize);
     let gallery_file = open(&paths.gallery)?;

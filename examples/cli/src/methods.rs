@@ -17,7 +17,7 @@ pub const DEPTH: usize = DEPTHS[2];
 #[derive(Clone, clap::Args)]
 pub struct Parameters {
     /// NNN: neighbours in the bank that a bias averages
-    #[arg(short, default_value = "16")]
+    #[arg(short, long, default_value = "16")]
     pub k: NonZeroUsize,
     /// NNN: strength of the bias
     #[arg(long, default_value_t = 0.75, value_parser = crate::parse_alpha, allow_negative_numbers = true)]
@@ -81,8 +81,6 @@ pub struct Problem<'a> {
     pub gallery_bank: Option<Whole<'a>>,
     pub queries: Whole<'a>,
     pub answers: &'a Answers,
-    /// What messages call the gallery.
-    pub name: String,
     pub threads: usize,
 }
 
@@ -97,8 +95,8 @@ pub fn run_all(problem: &Problem, p: &Parameters) -> Result<Vec<Run>> {
         Ok(())
     };
     let k = |k: NonZeroUsize| ("k", k.get() as f64);
-    add("NNN", &[k(p.k), ("alpha", show(p.alpha))], &|| nnn_bias(problem, p.k, p.alpha))?;
-    add("CSLS", &[k(p.csls_k)], &|| nnn_bias(problem, p.csls_k, 0.5))?;
+    add("NNN", &[k(p.k), ("alpha", show(p.alpha))], &|| passes::bias(gallery, bank, p.k.get(), p.alpha, threads))?;
+    add("CSLS", &[k(p.csls_k)], &|| passes::bias(gallery, bank, p.csls_k.get(), 0.5, threads))?;
     add("DN", &[("lambda", show(p.lambda))], &|| family::mean_bias(gallery, bank, p.lambda))?;
     let sinkhorn = [("tau", show(p.tau)), ("iterations", p.iterations.get() as f64)];
     add("SN", &sinkhorn, &|| family::sinkhorn_bias(gallery, None, bank, p.tau, p.iterations.get(), threads))?;
@@ -156,11 +154,6 @@ pub fn run_all(problem: &Problem, p: &Parameters) -> Result<Vec<Run>> {
         rankings::dual_softmax(queries, gallery, &bias, p.dsl_beta, depth, threads)
     })?;
     Ok(runs)
-}
-
-fn nnn_bias(problem: &Problem, k: NonZeroUsize, alpha: f32) -> Result<Vec<f32>> {
-    let mut table = family::neighbors(&problem.gallery, &problem.bank, k.get(), problem.threads)?;
-    family::table_bias(&mut table, k.get(), k.get(), alpha, &problem.name)
 }
 
 /// Plain search and search with each bias: exact ranks from one pass over all scores, hubness and time from one search each.

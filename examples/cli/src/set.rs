@@ -45,6 +45,12 @@ impl Files {
         self.gallery.is_none()
     }
 
+    /// The files the user named, which no output may replace, and `more` of them.
+    pub fn inputs<'a>(&'a self, more: &[&'a Option<PathBuf>]) -> Vec<&'a Path> {
+        let own = [&self.gallery, &self.bank, &self.queries, &self.answers];
+        own.into_iter().chain(more.iter().copied()).filter_map(|path| path.as_deref()).collect()
+    }
+
     /// Reads all; of the shipped set, the queries and answers of these names.
     pub fn read(&self, shipped_queries: [&str; 2]) -> Result<Set> {
         let paths = match (&self.gallery, &self.bank, &self.queries, &self.answers) {
@@ -109,7 +115,7 @@ impl Set {
     }
 
     pub fn json(&self) -> Value {
-        let side = |side: &Loaded| json!({"file": side.vectors().path().display().to_string(), "rows": side.vectors().rows()});
+        let side = |side: &Loaded| json!({"file": side.name(), "rows": side.vectors().rows()});
         json!({
             "gallery": side(&self.gallery), "bank": side(&self.bank), "queries": side(&self.queries),
             "dim": self.gallery.vectors().dim(),
@@ -119,8 +125,7 @@ impl Set {
 
 /// Looks for equal rows and reports them.
 pub fn leaks_of(bank: &Loaded, other: &Loaded, why: &'static str) -> Result<Option<Leak>> {
-    let name = |side: &Loaded| side.vectors().path().display().to_string();
-    let leak = leaks::find((&bank.whole()?, &name(bank)), (&other.whole()?, &name(other)), why);
+    let leak = leaks::find((&bank.whole()?, bank.name()), (&other.whole()?, other.name()), why);
     if let Some(leak) = &leak {
         leak.report();
     }

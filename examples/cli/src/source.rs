@@ -121,6 +121,7 @@ impl Source<i8> for FileRows<'_> {
 /// A whole file as one matrix: where it lies, or converted in memory.
 pub struct Loaded {
     vectors: Vectors,
+    name: String,
     converted: Option<Vec<f32>>,
 }
 
@@ -131,11 +132,17 @@ impl Loaded {
         let mut floats = Vec::new();
         FileRows { vectors: &vectors, normalize }.floats(0..vectors.rows(), &mut floats)?;
         let converted = (!floats.is_empty()).then_some(floats);
-        Ok(Loaded { vectors, converted })
+        let name = vectors.path().display().to_string();
+        Ok(Loaded { vectors, name, converted })
     }
 
     pub fn vectors(&self) -> &Vectors {
         &self.vectors
+    }
+
+    /// The file's name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     pub fn whole(&self) -> Result<Whole<'_>> {
@@ -144,10 +151,10 @@ impl Loaded {
             Some(floats) => (&floats[..], dim),
             None => match self.vectors.floats_in_place(0..rows)? {
                 Some(place) => place,
-                None => return fail(format!("{} was not read", self.vectors.path().display())),
+                None => return fail(format!("{} was not read", self.name)),
             },
         };
-        Ok(Whole { data, rows, dim, stride })
+        Ok(Whole { data, name: &self.name, rows, dim, stride })
     }
 }
 
@@ -155,6 +162,7 @@ impl Loaded {
 #[derive(Clone, Copy)]
 pub struct Whole<'a> {
     data: &'a [f32],
+    name: &'a str,
     rows: usize,
     dim: usize,
     stride: usize,
@@ -163,7 +171,7 @@ pub struct Whole<'a> {
 impl<'a> Whole<'a> {
     /// A dense matrix; `data` holds whole rows.
     pub fn dense(data: &'a [f32], dim: usize) -> Self {
-        Whole { data, rows: data.len() / dim, dim, stride: dim }
+        Whole { data, name: "a matrix in memory", rows: data.len() / dim, dim, stride: dim }
     }
 
     pub fn rows(&self) -> usize {
@@ -198,7 +206,7 @@ impl Source<f32> for Whole<'_> {
     }
 
     fn name(&self) -> String {
-        "a matrix in memory".to_owned()
+        self.name.to_owned()
     }
 
     fn block_rows(&self) -> usize {

@@ -14,7 +14,7 @@ use crate::set::{Files, Set, leaks_of};
 use crate::shipped;
 use crate::source::{Loaded, Whole};
 use crate::text::{json_recall, machine, parameters_json, parameters_text, thousands};
-use nnn::{Choice, Interval, Neighbors};
+use nnn::{Choice, Interval};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::PathBuf;
@@ -23,9 +23,6 @@ use std::time::{Duration, Instant};
 /// The grid of the NNN paper.
 const ALPHAS: [f32; 11] = [0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.125, 1.25, 1.375, 1.5];
 const KS: [usize; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
-
-/// Biases that are compared in one pass over the scores: more of them make more passes.
-const BIAS_FLOATS: usize = 256 << 20;
 
 #[derive(clap::Args)]
 #[command(after_help = answers::FORMAT)]
@@ -67,7 +64,8 @@ struct Test {
 }
 
 pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
-    let svg = args.svg.as_deref().map(|path| Output::new(path, &[])).transpose()?;
+    let inputs = args.files.inputs(&[&args.test_queries, &args.test_answers]);
+    let svg = args.svg.as_deref().map(|path| Output::new(path, &inputs)).transpose()?;
     let set = args.files.read([shipped::TUNING_QUERIES, shipped::TUNING_ANSWERS])?;
     let test_files = match (&args.test_queries, &args.test_answers) {
         (Some(queries), Some(answers)) => Some((queries.clone(), answers.clone())),
@@ -83,34 +81,31 @@ pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
         leaks.extend(leaks_of(&set.bank, queries, leaks::QUERY)?);
     }
     let [gallery, bank, queries] = set.wholes()?;
-    let name = set.gallery.vectors().path().display().to_string();
 
     // One pass over the bank, whatever the grid; then one over the scores of the queries.
     let ks: Vec<usize> = KS.into_iter().filter(|k| *k <= bank.rows()).collect();
-    let k_max = ks.last().copied().unwrap_or(1);
     let started = Instant::now();
-    let mut table = family::neighbors(&gallery, &bank, k_max, threads)?;
+    let mut biases = family::grid_biases(&gallery, &bank, &ks, &ALPHAS, threads)?;
     let bank_time = started.elapsed();
-    let started = Instant::now();
+    // The mildest first, so that of equally good ones it is chosen.
     let mut candidates: Vec<Candidate> = ALPHAS
         .iter()
         .flat_map(|alpha| ks.iter().map(|k| vec![("k", *k as f64), ("alpha", f64::from(*alpha))]))
         .map(|parameters| Candidate { name: "NNN", parameters })
         .collect();
-    let mut ranks = grid_ranks(&mut table, &ks, &gallery, &queries, &set.answers, &name, threads)?;
-    let grid_time = started.elapsed();
     for &beta in &args.betas {
-        let mut sums = family::log_sums(&gallery, &bank, beta, threads)?;
-        let bias = family::softmax_bias(&mut sums, beta)?;
-        ranks.extend_from_slice(&rankings::ranks(&queries, &gallery, &bias, &set.answers, threads)?[queries.rows()..]);
+        biases.extend(family::softmax_bias(&mut family::log_sums(&gallery, &bank, beta, threads)?, beta)?);
         candidates.push(Candidate { name: "inverted softmax", parameters: vec![("beta", f64::from(beta))] });
     }
+    let started = Instant::now();
+    let ranks = rankings::ranks(&queries, &gallery, &biases, &set.answers, threads)?;
+    let grid_time = started.elapsed();
     let choice = args.confidence.choose(&ranks, queries.rows())?;
     let results = ranks.chunks_exact(queries.rows()).map(recalls).collect::<Result<Vec<_>>>()?;
     let (plain, results) = (results[0], &results[1..]);
 
-    let proposed = choice.bias.map(|at| &candidates[at]);
-    let test = test.map(|test| judge(args, proposed, &mut table, k_max, (&gallery, &bank), &test, &name, threads)).transpose()?;
+    let proposed = choice.bias.map_or(&[][..], |at| &biases[at * gallery.rows()..][..gallery.rows()]);
+    let test = test.map(|test| judge(args, &gallery, proposed, &test, threads)).transpose()?;
     if let Some(svg) = svg {
         let cells = ks.len() * ALPHAS.len();
         let recalls: Vec<f64> = results.iter().take(cells).map(|recalls| recalls[0]).collect();
@@ -130,56 +125,10 @@ pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
     write_choice(out, &candidates, &choice, args, test.as_ref())
 }
 
-/// Ranks of plain search, then of each alpha all ks: the mildest first, so that of equally good ones it is chosen.
-fn grid_ranks(
-    table: &mut [f32],
-    ks: &[usize],
-    gallery: &Whole,
-    queries: &Whole,
-    answers: &Answers,
-    name: &str,
-    threads: usize,
-) -> Result<Vec<u32>> {
-    let (rows, total) = (gallery.rows(), queries.rows());
-    let k_max = table.len() / rows;
-    // Fails, if at all, with a message about the row.
-    family::table_bias(table, k_max, k_max, ALPHAS[ALPHAS.len() - 1], name)?;
-    let neighbors = Neighbors::from_table(table, rows, k_max)?;
-    let group = (BIAS_FLOATS / (rows * ks.len())).clamp(1, ALPHAS.len());
-    let mut ranks = Vec::new();
-    let mut biases = vec![0.0; group * ks.len() * rows];
-    for alphas in ALPHAS.chunks(group) {
-        let biases = &mut biases[..alphas.len() * ks.len() * rows];
-        for (alpha, biases) in alphas.iter().zip(biases.chunks_exact_mut(ks.len() * rows)) {
-            neighbors.grid(ks, &[*alpha], biases)?;
-        }
-        let found = rankings::ranks(queries, gallery, biases, answers, threads)?;
-        ranks.extend_from_slice(if ranks.is_empty() { &found } else { &found[total..] });
-    }
-    Ok(ranks)
-}
-
-#[allow(clippy::too_many_arguments)] // called once
-fn judge(
-    args: &Args,
-    proposed: Option<&Candidate>,
-    table: &mut [f32],
-    k_max: usize,
-    (gallery, bank): (&Whole, &Whole),
-    (queries, answers): &(Loaded, Answers),
-    name: &str,
-    threads: usize,
-) -> Result<Test> {
+/// `bias`: what was proposed, or nothing.
+fn judge(args: &Args, gallery: &Whole, bias: &[f32], (queries, answers): &(Loaded, Answers), threads: usize) -> Result<Test> {
     let queries = queries.whole()?;
-    let bias = match proposed.map(|candidate| (candidate.name, &candidate.parameters[..])) {
-        None => Vec::new(),
-        Some(("NNN", [(_, k), (_, alpha)])) => family::table_bias(table, k_max, *k as usize, *alpha as f32, name)?,
-        Some((_, parameters)) => {
-            let beta = parameters[0].1 as f32;
-            family::softmax_bias(&mut family::log_sums(gallery, bank, beta, threads)?, beta)?
-        }
-    };
-    let ranks = rankings::ranks(&queries, gallery, &bias, answers, threads)?;
+    let ranks = rankings::ranks(&queries, gallery, bias, answers, threads)?;
     let (plain, tuned) = (&ranks[..queries.rows()], &ranks[ranks.len() - queries.rows()..]);
     let gain = args.confidence.gain(plain, tuned)?;
     Ok(Test { queries: queries.rows(), plain: recalls(plain)?, tuned: recalls(tuned)?, gain })

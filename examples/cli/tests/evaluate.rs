@@ -195,6 +195,8 @@ fn mistakes_name_the_file_the_place_and_the_remedy() {
         ["evaluate", "--gallery", "gallery.npy", "--bank", "bank.npy", "--queries", "queries.npy", "--answers", "answers.npy"];
     let message = run_failing(folder.path(), &arguments);
     assert!(message.contains("answers.npy") && message.contains("<f4") && message.contains("whole numbers"), "{message}");
+    let message = run_failing(folder.path(), &[&["tune"], &SMALL[..], &["--svg", "bank.npy"]].concat());
+    assert!(message.contains("bank.npy") && message.contains("also an input"), "{message}");
     // Half of the files is wrong usage.
     let output = nnn(folder.path(), &["evaluate", "--gallery", "gallery.npy"]);
     assert_eq!(output.status.code(), Some(2));

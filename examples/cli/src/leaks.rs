@@ -21,9 +21,9 @@ pub const GALLERY: &str = "it describes rows of the gallery";
 
 /// Looks for rows of the bank that are equal to rows of `other`, value for value.
 pub fn find(bank: (&Whole, &str), other: (&Whole, &str), why: &'static str) -> Option<Leak> {
-    let mut known: HashMap<Vec<u32>, usize> = HashMap::new();
+    // The first row of each hash; any further row of the same hash is held in full, so that a collision hides nothing.
     let mut seen = HashMap::new();
-    // Only the hashes of the larger side are held: its equal rows are compared in full below.
+    let mut known: HashMap<Vec<u32>, usize> = HashMap::new();
     for row in 0..other.0.rows() {
         if let Entry::Vacant(slot) = seen.entry(hash(other.0.row(row))) {
             slot.insert(row);

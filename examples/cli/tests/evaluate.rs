@@ -60,11 +60,17 @@ fn the_whole_grid_has_the_float64_figures() {
 }
 
 #[test]
-fn the_shipped_set_tunes_without_harm() {
+fn the_shipped_set_tunes_without_harm_and_draws_the_picture_of_the_readme() {
     let folder = Folder::new("tune-shipped");
     let page = run(folder.path(), &["tune", "--svg", "heat.svg"]);
     assert!(page.contains("Proposal: ") && page.contains("On the 1,863 test queries"), "{page}");
-    assert!(String::from_utf8(folder.read("heat.svg")).unwrap().contains("502 queries"));
+    let drawn = String::from_utf8(folder.read("heat.svg")).unwrap();
+    assert!(drawn.contains("502 queries"));
+    if nnn::Isa::active().has_fma() {
+        let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/tuning.svg");
+        let committed = std::fs::read_to_string(committed).unwrap().replace("\r\n", "\n");
+        assert!(drawn == committed, "run `nnn tune --svg examples/data/tuning.svg` and look at the result");
+    }
     let report = json(&folder, &["tune", "--threads", "3"]);
     assert!(number(&report["test"]["tuned"]["1"]) >= number(&report["test"]["plain"]["1"]));
     assert_eq!(number(&report["test"]["queries"]), 1863.0);

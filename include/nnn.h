@@ -71,6 +71,8 @@
     ((size_t)(queries) > 16u  ? (size_t)4160u                                                                            \
      : (size_t)(queries) > 1u ? (size_t)(queries) * 256u + 64u                                                           \
                               : (size_t)0u)
+#define NNN_RANKS_SCRATCH_BYTES(biases)                                                                                  \
+    ((size_t)(biases) > (SIZE_MAX - 16576u) / 128u ? SIZE_MAX : (size_t)(biases) * 128u + 16576u)
 
 /* The least scratch of nnn_bias_*. */
 #define NNN_BIAS_SCRATCH_MIN_BYTES(k)                                                                                    \

@@ -181,6 +181,12 @@ struct functions<matrix_f32> {
     static constexpr auto update = &nnn_neighbors_update_f32;
     static constexpr auto bias = &nnn_bias_f32;
     static constexpr auto search = &nnn_search_f32;
+    static constexpr auto log_sums = &nnn_logsum_update_f32;
+    static constexpr auto columns = &nnn_columns_update_f32;
+    static constexpr auto mean_bias = &nnn_mean_bias_f32;
+    static constexpr auto sinkhorn = &nnn_sinkhorn_bias_f32;
+    static constexpr auto search_gated = &nnn_search_gated_f32;
+    static constexpr auto ranks = &nnn_ranks_f32;
 };
 
 template <>
@@ -189,6 +195,12 @@ struct functions<matrix_i8> {
     static constexpr auto update = &nnn_neighbors_update_i8;
     static constexpr auto bias = &nnn_bias_i8;
     static constexpr auto search = &nnn_search_i8;
+    static constexpr auto log_sums = &nnn_logsum_update_i8;
+    static constexpr auto columns = &nnn_columns_update_i8;
+    static constexpr auto mean_bias = &nnn_mean_bias_i8;
+    static constexpr auto sinkhorn = &nnn_sinkhorn_bias_i8;
+    static constexpr auto search_gated = &nnn_search_gated_i8;
+    static constexpr auto ranks = &nnn_ranks_i8;
 };
 
 constexpr status of(nnn_status code) noexcept { return static_cast<status>(code); }
@@ -359,6 +371,15 @@ public:
                                    : detail::of(nnn_neighbors_bias(table_, rows_, k_, k, alpha, bias.data()));
     }
 
+    /// The biases of a grid: biases[(i * alphas.size() + j) * rows + r] is that of row r for ks[i] and alphas[j].
+    status grid(span<const std::size_t> ks, span<const float> alphas, span<float> biases) const noexcept {
+        const bool fits = detail::holds(biases.size(), alphas.size(), rows_) &&
+                          detail::holds(biases.size(), ks.size(), alphas.size() * rows_);
+        return !fits ? status::capacity
+                     : detail::of(nnn_neighbors_grid(table_, rows_, k_, ks.data(), ks.size(), alphas.data(), alphas.size(),
+                                                     biases.data()));
+    }
+
 private:
     float *table_;
     std::size_t rows_;
@@ -385,6 +406,102 @@ inline status bias_certified(const encoded &gallery, const encoded &bank, std::s
     if (out.size() < detail::existing(r, gallery.rows)) return status::capacity;
     return detail::of(
         nnn_bias_certified(&gallery, &bank, k, alpha, r.first, r.count, work.data(), work.size(), out.data(), done));
+}
+
+/* ======== Softmax family, DN, Sinkhorn ======== */
+
+using log_sum = nnn_log_sum;
+using exact_sum = nnn_exact_sum;
+
+/// The sums behind the inverted softmax, one per gallery row, in the caller's memory. init() makes them empty; sums that were made
+/// earlier with the same beta go on without.
+class log_sums {
+public:
+    constexpr log_sums(span<log_sum> sums, float beta) noexcept : sums_(sums), beta_(beta) {}
+
+    status init() noexcept { return detail::of(nnn_logsum_init(sums_.data(), sums_.size())); }
+
+    /// Adds the bank, row j e^log_weights[j] times, to what the gallery rows of the range, one per sum, have seen.
+    template <class Matrix>
+    status update(const Matrix &gallery, const Matrix &bank, range rows, scratch work,
+                  std::optional<span<const float>> log_weights = std::nullopt) noexcept {
+        const range r = detail::resolve(rows, gallery);
+        if (detail::existing(r, gallery) > sums_.size()) return status::capacity;
+        if (log_weights && log_weights->size() < bank.rows) return status::capacity;
+        return detail::of(detail::functions<Matrix>::log_sums(&gallery, &bank, log_weights ? log_weights->data() : nullptr, beta_,
+                                                              r.first, r.count, work.data(), work.size(), sums_.data()));
+    }
+
+    /// Takes over what sums of the same rows have seen; another number of them is status::range.
+    status merge(const log_sums &from) noexcept {
+        if (from.sums_.size() != sums_.size()) return status::range;
+        return detail::of(nnn_logsum_merge(sums_.data(), from.sums_.data(), sums_.size()));
+    }
+
+    /// The inverted softmax.
+    status bias(span<float> bias) const noexcept {
+        return bias.size() < sums_.size() ? status::capacity
+                                          : detail::of(nnn_logsum_bias(sums_.data(), sums_.size(), beta_, bias.data()));
+    }
+
+    /// DualIS, with sums of the same rows over a bank of gallery items.
+    status dual_bias(const log_sums &gallery, span<float> bias) const noexcept {
+        if (gallery.sums_.size() != sums_.size()) return status::range;
+        if (bias.size() < sums_.size()) return status::capacity;
+        return detail::of(
+            nnn_logsum_dual_bias(sums_.data(), beta_, gallery.sums_.data(), gallery.beta_, sums_.size(), bias.data()));
+    }
+
+private:
+    span<log_sum> sums_;
+    float beta_;
+};
+
+/// The exact column sums of a bank, in the caller's memory: dim of them.
+class column_sums {
+public:
+    explicit constexpr column_sums(span<exact_sum> sums) noexcept : sums_(sums) {}
+
+    status init() noexcept { return detail::of(nnn_columns_init(sums_.data(), sums_.size())); }
+
+    /// Another dim is status::dim.
+    template <class Matrix>
+    status update(const Matrix &bank) noexcept {
+        return bank.dim != sums_.size() ? status::dim : detail::of(detail::functions<Matrix>::columns(&bank, sums_.data()));
+    }
+
+    status merge(const column_sums &from) noexcept {
+        if (from.sums_.size() != sums_.size()) return status::dim;
+        return detail::of(nnn_columns_merge(sums_.data(), from.sums_.data(), sums_.size()));
+    }
+
+    /// The mean of `rows` bank rows.
+    status mean(std::size_t rows, span<float> out) const noexcept {
+        return out.size() < sums_.size() ? status::capacity
+                                         : detail::of(nnn_columns_mean(sums_.data(), sums_.size(), rows, out.data()));
+    }
+
+private:
+    span<exact_sum> sums_;
+};
+
+/// DN: out[i] = lambda * <mean, row first + i>; a mean of another dim is status::dim.
+template <class Matrix>
+status mean_bias(const Matrix &gallery, span<const float> mean, float lambda, range rows, span<float> out) noexcept {
+    const range r = detail::resolve(rows, gallery);
+    if (mean.size() != gallery.dim) return status::dim;
+    if (out.size() < detail::existing(r, gallery)) return status::capacity;
+    return detail::of(detail::functions<Matrix>::mean_bias(&gallery, mean.data(), lambda, r.first, r.count, out.data()));
+}
+
+/// SN, or with a gallery bank DBSN.
+template <class Matrix>
+status sinkhorn_bias(const Matrix &gallery, const Matrix *gallery_bank, const Matrix &bank, float tau, std::size_t iterations,
+                     span<log_sum> sums, span<float> potentials, scratch work, span<float> out) noexcept {
+    if (out.size() < gallery.rows) return status::capacity;
+    return detail::of(detail::functions<Matrix>::sinkhorn(&gallery, gallery_bank, &bank, tau, iterations, sums.data(), sums.size(),
+                                                          potentials.data(), potentials.size(), work.data(), work.size(),
+                                                          out.data()));
 }
 
 /* ======== Search ======== */
@@ -444,6 +561,143 @@ inline status rerank(span<const hit> candidates, span<const float> bias, std::si
     if (hits.size() < (k < candidates.size() ? k : candidates.size())) return status::capacity;
     return detail::of(
         nnn_rerank(candidates.data(), candidates.size(), bias.data(), bias.size(), k, hits.data(), &found));
+}
+
+/* ======== Gated search ======== */
+
+/// A bias that applies to queries whose best plain row is in the activation set. It has no lengths: bias and set are those of the
+/// whole gallery.
+using gate = nnn_gate;
+
+/// Adds the rows of the first n hits of each query's list of k to an activation set.
+inline status activation_set(span<const hit> hits, span<const std::uint32_t> found, std::size_t k, std::size_t n, std::size_t rows,
+                             span<std::uint64_t> set) noexcept {
+    if (!detail::holds(hits.size(), found.size(), k) || set.size() < rows / 64 + (rows % 64 != 0)) return status::capacity;
+    return detail::of(nnn_activation_set(hits.data(), found.data(), found.size(), k, n, rows, set.data()));
+}
+
+/// search with one or two gates; winners: each query's best plain row, UINT32_MAX for none.
+template <class Matrix>
+status search_gated(const Matrix &queries, const Matrix &gallery, span<const gate> gates, span<const std::uint32_t> winners,
+                    std::optional<span<const std::uint64_t>> allow, std::size_t k, range rows, scratch work, span<hit> hits,
+                    span<std::uint32_t> found) noexcept {
+    if (!detail::search_fits(queries, gallery, std::nullopt, allow, k, hits, found) || winners.size() < queries.rows)
+        return status::capacity;
+    const range r = detail::resolve(rows, gallery);
+    return detail::of(detail::functions<Matrix>::search_gated(&queries, &gallery, gates.data(), gates.size(), winners.data(),
+                                                              allow ? allow->data() : nullptr, k, r.first, r.count, work.data(),
+                                                              work.size(), hits.data(), found.data()));
+}
+
+/// rerank with one or two gates over a gallery of `rows`.
+inline status rerank_gated(span<const hit> candidates, span<const gate> gates, std::size_t rows, std::size_t k, span<hit> hits,
+                           std::uint32_t &found) noexcept {
+    if (hits.size() < (k < candidates.size() ? k : candidates.size())) return status::capacity;
+    return detail::of(nnn_rerank_gated(candidates.data(), candidates.size(), gates.data(), gates.size(), rows, k, hits.data(), &found));
+}
+
+/// Dual softmax over a batch of live queries. Transductive: see nnn_dual_softmax.
+inline status dual_softmax(span<const hit> candidates, span<const float> bias, float beta, std::size_t queries, std::size_t k,
+                           span<hit> hits, std::uint32_t &found) noexcept {
+    if (hits.size() < (k < candidates.size() ? k : candidates.size())) return status::capacity;
+    return detail::of(nnn_dual_softmax(candidates.data(), candidates.size(), bias.data(), bias.size(), beta, queries, k, hits.data(),
+                                       &found));
+}
+
+/* ======== Evaluation ======== */
+
+using interval = nnn_interval;
+using hubness_stats = nnn_hubness_stats;
+using fairness = nnn_fairness;
+
+/// The right answers: those of query q are ids[offsets[q]] up to ids[offsets[q + 1]].
+struct positives {
+    span<const std::size_t> offsets;
+    span<const std::uint32_t> ids;
+};
+
+/// What choose() found: the best bias, whether it is sure to help, its gain.
+struct choice {
+    std::size_t best = 0;
+    bool helps = false;
+    interval gain{};
+};
+
+/// The rank of each query's best answer among its hits.
+inline status best_ranks(span<const hit> hits, span<const std::uint32_t> found, std::size_t k, const positives &right,
+                         span<std::uint32_t> ranks) noexcept {
+    if (right.offsets.size() != found.size() + 1) return status::range;
+    if (!detail::holds(hits.size(), found.size(), k) || ranks.size() < found.size()) return status::capacity;
+    return detail::of(nnn_best_ranks(hits.data(), found.data(), found.size(), k, right.offsets.data(), right.ids.data(),
+                                     right.ids.size(), ranks.data()));
+}
+
+/// Recommended bytes of scratch of ranks.
+inline std::size_t ranks_scratch(std::size_t biases) noexcept { return nnn_ranks_scratch(biases); }
+
+/// The exact ranks by plain scores and by each bias; biases that are no multiple of the rows are status::range.
+template <class Matrix>
+status ranks(const Matrix &queries, const Matrix &gallery, span<const float> biases, const positives &right, scratch work,
+             span<std::uint32_t> out) noexcept {
+    const std::size_t count = gallery.rows == 0 ? 0 : biases.size() / gallery.rows;
+    if (count * gallery.rows != biases.size() || right.offsets.size() != queries.rows + 1) return status::range;
+    if (!detail::holds(out.size(), queries.rows, count + 1)) return status::capacity;
+    return detail::of(detail::functions<Matrix>::ranks(&queries, &gallery, biases.data(), count, right.offsets.data(),
+                                                       right.ids.data(), right.ids.size(), work.data(), work.size(), out.data()));
+}
+
+/// The share of ranks that are k or better.
+inline status recall(span<const std::uint32_t> ranks, std::size_t k, double &share) noexcept {
+    return detail::of(nnn_recall(ranks.data(), ranks.size(), k, &share));
+}
+
+inline status median_rank(span<const std::uint32_t> ranks, double &median) noexcept {
+    return detail::of(nnn_median_rank(ranks.data(), ranks.size(), &median));
+}
+
+/// Paired bootstrap of the difference in recall at k; runs of different length are status::range. work: one number per resample.
+inline status bootstrap(span<const std::uint32_t> before, span<const std::uint32_t> after, std::size_t k, double confidence,
+                        std::uint64_t seed, span<std::uint32_t> work, interval &gain) noexcept {
+    if (before.size() != after.size()) return status::range;
+    return detail::of(nnn_bootstrap(before.data(), after.data(), before.size(), k, confidence, seed, work.data(), work.size(), &gain));
+}
+
+/// Chooses among biases by the ranks of ranks(); ranks that are no multiple of the queries are status::range.
+inline status choose(span<const std::uint32_t> ranks, std::size_t queries, std::size_t k, double confidence, std::uint64_t seed,
+                     span<std::uint32_t> work, choice &chosen) noexcept {
+    const std::size_t runs = queries == 0 ? 1 : ranks.size() / queries;
+    if (runs * queries != ranks.size() || runs == 0) return status::range;
+    std::uint32_t helps = 0;
+    const status s = detail::of(nnn_choose(ranks.data(), runs - 1, queries, k, confidence, seed, work.data(), work.size(),
+                                           &chosen.best, &helps, &chosen.gain));
+    if (s == status::ok) chosen.helps = helps != 0;
+    return s;
+}
+
+/// Adds to the k-occurrences of the gallery rows, one count each.
+inline status count_occurrences(span<const hit> hits, span<const std::uint32_t> found, std::size_t k, std::size_t n,
+                                span<std::uint32_t> counts) noexcept {
+    if (!detail::holds(hits.size(), found.size(), k)) return status::capacity;
+    return detail::of(nnn_count_occurrences(hits.data(), found.data(), found.size(), k, n, counts.data(), counts.size()));
+}
+
+/// The distribution of k-occurrences.
+inline status hubness(span<const std::uint32_t> counts, hubness_stats &stats) noexcept {
+    return detail::of(nnn_hubness(counts.data(), counts.size(), &stats));
+}
+
+/// The attribute bias of each query's first n hits, and its means. labels: 1, -1 or 0 per gallery row.
+inline status attribute_bias(span<const hit> hits, span<const std::uint32_t> found, std::size_t k, std::size_t n,
+                             span<const std::int8_t> labels, span<float> biases, fairness &means) noexcept {
+    if (!detail::holds(hits.size(), found.size(), k) || biases.size() < found.size()) return status::capacity;
+    return detail::of(nnn_attribute_bias(hits.data(), found.data(), found.size(), k, n, labels.data(), labels.size(), biases.data(),
+                                         &means));
+}
+
+/// Draws as many rows of each group as the smallest has.
+inline status balanced_sample(span<const std::uint8_t> groups, std::uint64_t seed, span<std::uint32_t> sample,
+                              std::size_t &count) noexcept {
+    return detail::of(nnn_balanced_sample(groups.data(), groups.size(), seed, sample.data(), sample.size(), &count));
 }
 
 }  // namespace nnn

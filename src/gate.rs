@@ -124,7 +124,7 @@ fn check_values(isa: Supported, gates: &[Gate], range: Range<usize>) -> Result<(
 /// * Two gates, both open: `score - (beta bias + beta' bias') / (beta + beta')`, that is DualIS; both closed: the plain score; one
 ///   open: `score - bias + ln(max(score, 2^-126)) / beta`, that is the logarithm over `beta` of the authors' product of the plain score
 ///   and the inverted softmax. The product ranks rows with negative scores by the wrong end; here rows whose score is not positive
-///   come after the others, in the order of `score - bias`.
+///   come after the others, in the order of `score - bias` (to about 87 / beta * 2^-24, which f32 tells apart there).
 ///
 /// Everything else is as in `search`; because winners come from outside, ranges and merges give the same bits as one call. Cost: that
 /// of `search`, and with just one of two gates open a logarithm per row. The plain search for the winners is the caller's.

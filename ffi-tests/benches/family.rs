@@ -1,6 +1,8 @@
 //! `cargo bench -p ffi-tests --bench family`: what the log-sum-exp pass costs beside the NNN pass over the same rows, in
 //! interleaved turns by the clock of the thread. Prints the median of time over time; pin it (`taskset -c 1`).
 //!
+//! `-- --tune`: what the whole grid of 11 alphas and 10 k costs, beside one plain bank pass and one search of the held-out queries.
+//!
 //! `-- --dim 512`, `-- --isa avx2`, `-- --k 16` and `-- --beta 20` choose one value; `-- --rows 20000` the gallery's rows.
 
 use nnn::{Element, Isa, LogSum, LogSums, Matrix};
@@ -19,6 +21,9 @@ fn value<T: std::str::FromStr>(name: &str) -> Option<T> {
 }
 
 fn main() {
+    if std::env::args().any(|arg| arg == "--tune") {
+        return tuning();
+    }
     let rows = value("--rows").unwrap_or(1024);
     let (k, name) = (value("--k").unwrap_or(16), value::<String>("--isa"));
     let all = Isa::available().filter(|isa| isa.has_fma()).collect::<Vec<_>>();
@@ -78,4 +83,39 @@ fn ratio<T: Element>(gallery: &Matrix<T>, bank: &Matrix<T>, k: usize, beta: f32)
         sums.update(gallery, bank, 0..rows, sum_scratch).expect("valid arguments");
     };
     time_ratio(value("--rounds").unwrap_or(9), &mut plain, &mut sums)
+}
+
+/// Table of k = 512, grid and exact ranks, at the size of a small real set.
+fn tuning() {
+    let (rows, asked, dim, k_max) = (5000, value("--queries").unwrap_or(1047), 384, 512);
+    let (gallery, bank, queries) = (Rows::new(rows, dim, 1), Rows::new(rows, dim, 2), Rows::new(asked, dim, 3));
+    let (gallery, bank, queries) = (gallery.view(), bank.view(), queries.view());
+    let ks: Vec<usize> = (0..10).map(|i| 1 << i).collect();
+    let alphas: Vec<f32> = (2..=12).map(|i| i as f32 / 8.0).collect();
+    let biases = ks.len() * alphas.len();
+    let offsets: Vec<usize> = (0..=asked).collect();
+    let ids: Vec<u32> = (0..asked).map(|q| (q * 7 % rows) as u32).collect();
+    let positives = nnn::Positives::new(&offsets, &ids).expect("one answer each");
+    for k in [16, k_max] {
+        let mut scratch = vec![0u8; nnn::neighbors_scratch(k_max, dim)];
+        let (mut table, mut grid) = (vec![0f32; rows * k_max], vec![0f32; biases * rows]);
+        let (mut ranks, mut ranks_scratch) = (vec![0u32; (1 + biases) * asked], vec![0u8; nnn::ranks_scratch(biases)]);
+        let mut bias = vec![0f32; rows];
+        let (mut hits, mut found) = (vec![nnn::Hit { score: 0.0, id: 0 }; asked * 10], vec![0u32; asked]);
+        let mut search_scratch = vec![0u8; nnn::search_scratch(asked, 10, dim)];
+        let mut tune = || {
+            let mut table = nnn::Neighbors::init(&mut table, rows, k_max).expect("a table");
+            table.update(&gallery, &bank, 0..rows, &mut scratch).expect("valid arguments");
+            table.grid(&ks, &alphas, &mut grid).expect("valid arguments");
+            nnn::ranks(&queries, &gallery, &grid, &positives, &mut ranks_scratch, &mut ranks).expect("valid arguments");
+        };
+        let mut scratch = vec![0u8; nnn::neighbors_scratch(k, dim)];
+        let mut plain = || {
+            nnn::bias(&gallery, &bank, k, 0.75, 0..rows, &mut scratch, &mut bias).expect("valid arguments");
+            nnn::search(&queries, &gallery, Some(&bias), None, 10, 0..rows, &mut search_scratch, &mut hits, &mut found)
+                .expect("valid arguments");
+        };
+        let ratio = time_ratio(value("--rounds").unwrap_or(7), &mut plain, &mut tune);
+        println!("{biases} points, {asked} queries: {ratio:.3} of one bank pass (k {k}) and one search");
+    }
 }

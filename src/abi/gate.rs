@@ -70,7 +70,7 @@ unsafe fn activation_set(
 /// One gate, open: score - bias; closed: the plain score. Two gates, both open: score - (beta bias + beta' bias') / (beta + beta'), that
 /// is DualIS; both closed: the plain score; one open: score - bias + ln(max(score, 2^-126)) / beta, the logarithm over beta of the
 /// authors' product of the plain score and the inverted softmax. Where the score is not positive that product ranks by the wrong end;
-/// here such rows follow the others, in the order of score - bias.
+/// here such rows follow the others, in the order of score - bias as far as float tells it beside 87 / beta.
 ///
 /// Since winners come from outside, ranges and merges give the same bits as one call. All else is as in nnn_search_f32, at its cost; with
 /// just one of two gates open a logarithm a row on top. Errors: those of nnn_search_f32, RANGE (not one or two gates, a winner that is

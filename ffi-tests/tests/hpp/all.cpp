@@ -1,5 +1,7 @@
 // Every function of nnn.hpp against its namesake of nnn.h, and what the C++ layer adds: views, sizes, errors.
 #include "nnn.hpp"
+
+#include <algorithm>
 #include "nnn.hpp"
 
 #include <array>
@@ -262,6 +264,116 @@ static void machine() {
     EXPECT(std::string(nnn::isa_name(NNN_ISA_AVX2)) == "avx2");
 }
 
+// The family, the gates and the evaluation give what their namesakes in C give.
+template <class Matrix, class Sums, class Mean, class Ranks>
+static void family_calls(const Matrix &queries, const Matrix &gallery, const Matrix &bank, Sums c_sums, Mean c_mean, Ranks c_ranks) {
+    std::vector<std::byte> scratch(nnn::neighbors_scratch(1, dim));
+    std::vector<nnn::log_sum> memory(rows), c_memory(rows), half(rows);
+    std::vector<float> bias(rows), c_bias(rows), weights(banks, 0.5f);
+    nnn::log_sums sums(memory, 20.0f), part(half, 20.0f);
+    EXPECT(sums.init() == status::ok && part.init() == status::ok && nnn_logsum_init(c_memory.data(), rows) == NNN_OK);
+    EXPECT(sums.update(gallery, bank, nnn::all, scratch, weights) == status::ok);
+    EXPECT(c_sums(&gallery, &bank, weights.data(), 20.0f, 0, rows, scratch.data(), scratch.size(), c_memory.data()) == NNN_OK);
+    EXPECT(sums.bias(bias) == status::ok && nnn_logsum_bias(c_memory.data(), rows, 20.0f, c_bias.data()) == NNN_OK);
+    EXPECT(same(bias, c_bias));
+    EXPECT(part.merge(sums) == status::ok && part.bias(c_bias) == status::ok && same(bias, c_bias));
+    EXPECT(sums.dual_bias(part, bias) == status::ok && same(bias, c_bias));  // twice the sums over twice the beta
+    EXPECT(sums.bias({bias.data(), rows - 1}) == status::capacity && sums.dual_bias({{half.data(), 3}, 1}, bias) == status::range);
+    EXPECT(sums.merge({{half.data(), 3}, 20}) == status::range);
+    EXPECT(sums.update(gallery, bank, nnn::all, scratch, nnn::span<const float>(weights.data(), 2)) == status::capacity);
+    EXPECT(nnn::log_sums({half.data(), 3}, 20).update(gallery, bank, nnn::all, scratch) == status::capacity);
+
+    std::vector<nnn::exact_sum> columns(dim), shard(dim);
+    std::vector<float> mean(dim), dn(rows), c_dn(rows);
+    nnn::column_sums total(columns), other(shard);
+    EXPECT(total.init() == status::ok && other.init() == status::ok && other.update(bank) == status::ok);
+    EXPECT(total.merge(other) == status::ok && total.mean(banks, mean) == status::ok);
+    EXPECT(nnn::mean_bias(gallery, mean, 0.5f, nnn::all, dn) == status::ok);
+    EXPECT(c_mean(&gallery, mean.data(), 0.5f, 0, rows, c_dn.data()) == NNN_OK && same(dn, c_dn));
+    EXPECT(nnn::column_sums({shard.data(), dim - 1}).update(bank) == status::dim);
+    EXPECT(total.merge(nnn::column_sums({shard.data(), dim - 1})) == status::dim);
+    EXPECT(total.mean(banks, {mean.data(), dim - 1}) == status::capacity);
+    EXPECT(nnn::mean_bias(gallery, {mean.data(), dim - 1}, 0.5f, nnn::all, dn) == status::dim);
+    EXPECT(nnn::mean_bias(gallery, mean, 0.5f, nnn::all, {dn.data(), rows - 1}) == status::capacity);
+
+    std::vector<nnn::log_sum> work(rows > banks ? rows : banks);
+    std::vector<float> potentials(rows + banks), sn(rows);
+    const Matrix *none = nullptr;
+    EXPECT(nnn::sinkhorn_bias(gallery, none, bank, 0.25f, 3, work, potentials, scratch, sn) == status::ok && sn[0] != sn[1]);
+    EXPECT(nnn::sinkhorn_bias(gallery, none, bank, 0.25f, 3, work, potentials, scratch, {sn.data(), 1}) == status::capacity);
+    EXPECT(nnn::sinkhorn_bias(gallery, none, bank, 0.25f, 3, {work.data(), 1}, potentials, scratch, sn) == status::capacity);
+
+    // Gates that are open for all are a plain bias; for none, no bias.
+    std::vector<nnn::hit> hits(asked * k), gated(asked * k), best(k), again(k);
+    std::vector<std::uint32_t> found(asked), gated_found(asked), winners(asked);
+    std::vector<std::uint64_t> set((rows + 63) / 64), nothing((rows + 63) / 64);
+    EXPECT(nnn::search(queries, gallery, std::nullopt, std::nullopt, k, nnn::all, {}, hits, found) == status::ok);
+    EXPECT(nnn::activation_set(hits, found, k, 1, rows, set) == status::ok);
+    EXPECT(nnn::activation_set(hits, found, k, 1, rows, {set.data(), 0}) == status::capacity);
+    for (std::size_t q = 0; q < asked; q++) winners[q] = hits[q * k].id;
+    const nnn::gate open{bias.data(), set.data(), 20.0f}, closed{bias.data(), nothing.data(), 20.0f};
+    EXPECT(nnn::search_gated(queries, gallery, {&closed, 1}, winners, std::nullopt, k, nnn::all, {}, gated, gated_found) == status::ok);
+    EXPECT(same(gated, hits) && gated_found == found);
+    EXPECT(nnn::search(queries, gallery, bias, std::nullopt, k, nnn::all, {}, hits, found) == status::ok);
+    EXPECT(nnn::search_gated(queries, gallery, {&open, 1}, winners, std::nullopt, k, nnn::all, {}, gated, gated_found) == status::ok);
+    EXPECT(same(gated, hits) && gated_found == found);
+    EXPECT(nnn::search_gated(queries, gallery, {&open, 1}, {winners.data(), 1}, std::nullopt, k, nnn::all, {}, gated, gated_found) ==
+           status::capacity);
+    EXPECT(nnn::search_gated(queries, gallery, {}, winners, std::nullopt, k, nnn::all, {}, gated, gated_found) == status::range);
+    std::uint32_t count = 0;
+    EXPECT(nnn::rerank_gated({hits.data(), k}, {&closed, 1}, rows, k, best, count) == status::ok && count == k);
+    EXPECT(nnn::rerank_gated({hits.data(), k}, {&closed, 1}, rows, k, {best.data(), 1}, count) == status::capacity);
+    EXPECT(nnn::dual_softmax({hits.data(), k}, bias, 20.0f, asked, k, again, count) == status::ok && count == k);
+    EXPECT(nnn::dual_softmax({hits.data(), k}, bias, 20.0f, asked, k, {again.data(), 1}, count) == status::capacity);
+
+    // Evaluation.
+    std::vector<std::size_t> offsets(asked + 1);
+    std::vector<std::uint32_t> ids(asked), ranks(2 * asked), c(2 * asked), listed(asked), resamples(100);
+    for (std::size_t q = 0; q < asked; q++) offsets[q + 1] = q + 1, ids[q] = hits[q * k + 1].id;
+    const nnn::positives right{offsets, ids};
+    std::vector<std::byte> rank_scratch(nnn::ranks_scratch(1));
+    EXPECT(nnn::ranks(queries, gallery, bias, right, rank_scratch, ranks) == status::ok);
+    EXPECT(c_ranks(&queries, &gallery, bias.data(), 1, offsets.data(), ids.data(), asked, rank_scratch.data(), rank_scratch.size(),
+                   c.data()) == NNN_OK && ranks == c && ranks[asked] == 2);
+    EXPECT(nnn::ranks(queries, gallery, {bias.data(), rows - 1}, right, rank_scratch, ranks) == status::range);
+    EXPECT(nnn::ranks(queries, gallery, bias, right, rank_scratch, {ranks.data(), asked}) == status::capacity);
+    EXPECT(nnn::best_ranks(hits, found, k, right, listed) == status::ok && listed[0] == 2);
+    EXPECT(nnn::best_ranks(hits, found, k, {{offsets.data(), asked}, ids}, listed) == status::range);
+    EXPECT(nnn::best_ranks(hits, found, k, right, {listed.data(), 1}) == status::capacity);
+    double share = 0, median = 0;
+    EXPECT(nnn::recall(listed, 1, share) == status::ok && share == 0 && nnn::recall(listed, 2, share) == status::ok && share == 1);
+    EXPECT(nnn::median_rank(listed, median) == status::ok && median == 2);
+    nnn::interval gain{};
+    EXPECT(nnn::bootstrap(listed, listed, 1, 0.95, 1, resamples, gain) == status::ok && gain.gain == 0 && gain.low == 0);
+    EXPECT(nnn::bootstrap(listed, {listed.data(), 1}, 1, 0.95, 1, resamples, gain) == status::range);
+    nnn::choice chosen;
+    EXPECT(nnn::choose(ranks, asked, 2, 0.95, 1, resamples, chosen) == status::ok && chosen.best == 0);
+    EXPECT(nnn::choose({ranks.data(), asked + 1}, asked, 2, 0.95, 1, resamples, chosen) == status::range);
+    std::vector<std::uint32_t> counts(rows);
+    nnn::hubness_stats stats{};
+    EXPECT(nnn::count_occurrences(hits, found, k, 1, counts) == status::ok);
+    EXPECT(nnn::hubness(counts, stats) == status::ok && stats.maximum >= 1 && counts[stats.row] == stats.maximum);
+    std::vector<std::int8_t> labels(rows, 1);
+    labels[0] = -1;
+    std::vector<float> biases(asked);
+    nnn::fairness means{};
+    EXPECT(nnn::attribute_bias(hits, found, k, 1, labels, biases, means) == status::ok && means.mean_abs == 1);
+    EXPECT(nnn::attribute_bias(hits, found, k, 1, labels, {biases.data(), 1}, means) == status::capacity);
+    const std::uint8_t groups[]{1, 2, 2, 2};
+    std::uint32_t sample[4]{};
+    std::size_t drawn = 0;
+    EXPECT(nnn::balanced_sample(groups, 1, sample, drawn) == status::ok && drawn == 2);
+
+    const std::size_t ks[]{1, 2};
+    const float alphas[]{0.5f, 1.0f};
+    std::vector<float> table(rows * 2), grid(4 * rows), one(rows);
+    nnn::neighbors neighbors(table, 2);
+    EXPECT(neighbors.init() == status::ok && neighbors.update(gallery, bank, nnn::all, scratch) == status::ok);
+    EXPECT(neighbors.grid(ks, alphas, grid) == status::ok && neighbors.bias(2, 0.5f, one) == status::ok);
+    EXPECT(std::equal(one.begin(), one.end(), grid.begin() + 2 * rows));
+    EXPECT(neighbors.grid(ks, alphas, {grid.data(), 4 * rows - 1}) == status::capacity);
+}
+
 int main() {
     // Stride above dim, so that it counts.
     const auto q = values(asked * 7, 1), g = values(rows * 6, 2), b = values(banks * dim, 3);
@@ -269,6 +381,7 @@ int main() {
     heavy_calls(queries, gallery, bank, nnn_scores_f32, nnn_bias_f32, nnn_neighbors_update_f32, nnn_search_f32);
 
     certified_calls(queries, gallery, bank);
+    family_calls(queries, gallery, bank, nnn_logsum_update_f32, nnn_mean_bias_f32, nnn_ranks_f32);
 
     std::vector<std::int8_t> qc(asked * dim), gc(rows * dim), bc(banks * dim);
     std::vector<float> qs(asked), gs(rows), bs(banks);
@@ -277,6 +390,8 @@ int main() {
     nnn::check(nnn::quantize(bank, bc, dim, bs));
     heavy_calls(nnn::matrix_i8(qc, qs, dim), nnn::matrix_i8(gc, gs, dim), nnn::matrix_i8(bc, bs, dim), nnn_scores_i8, nnn_bias_i8,
                 nnn_neighbors_update_i8, nnn_search_i8);
+    family_calls(nnn::matrix_i8(qc, qs, dim), nnn::matrix_i8(gc, gs, dim), nnn::matrix_i8(bc, bs, dim), nnn_logsum_update_i8,
+                 nnn_mean_bias_i8, nnn_ranks_i8);
 
     rows_of_values();
     views();

@@ -7,6 +7,8 @@ static int failures = 0;
 static void check(size_t a, size_t k, size_t dim) {
     size_t neighbors = nnn_neighbors_scratch(k, dim), search = nnn_search_scratch(a, k, dim);
     size_t certified = nnn_certified_scratch(k, dim);
+    if (NNN_RANKS_SCRATCH_BYTES(a) != nnn_ranks_scratch(a) && failures++ < 20)
+        printf("biases %zu: ranks %zu, macro %zu\n", a, nnn_ranks_scratch(a), NNN_RANKS_SCRATCH_BYTES(a));
     if (NNN_NEIGHBORS_SCRATCH_BYTES(k, dim) != neighbors || NNN_SEARCH_SCRATCH_BYTES(a, k, dim) != search ||
         NNN_CERTIFIED_SCRATCH_BYTES(k, dim) != certified) {
         if (failures++ < 20)

@@ -115,6 +115,116 @@ static int smoke_certified(void) {
     return 0;
 }
 
+static nnn_log_sum log_sums[3], more_sums[3], work_sums[3];
+static nnn_exact_sum columns[2], more_columns[2];
+
+/* The family: in one dimension or two what it gives is known. */
+static int smoke_family(void) {
+    float bias[3], dual[3], mean[2], potentials[8], grid[6], table[6];
+    static const size_t ks[] = {1, 2};
+    static const float alphas[] = {1};
+    int8_t codes[6];
+    float scale[3];
+    const nnn_mat_i8 rows = {codes, scale, 3, 2, 2};
+
+    OK(nnn_quantize_i8(&gallery, codes, 2, scale));
+    OK(nnn_logsum_init(log_sums, 3));
+    OK(nnn_logsum_init(more_sums, 3));
+    OK(nnn_logsum_update_f32(&gallery, &bank, NULL, 1000.0f, 0, 3, full_scratch, sizeof full_scratch, log_sums));
+    OK(nnn_logsum_merge(more_sums, log_sums, 3));
+    OK(nnn_logsum_bias(more_sums, 3, 1000.0f, bias));
+    CHECK(bias[0] > 0.7999f && bias[0] < 0.8001f && bias[2] > 0.999f && bias[2] < 1.001f);
+    OK(nnn_logsum_dual_bias(log_sums, 1000.0f, more_sums, 1000.0f, 3, dual));
+    CHECK(dual[0] == bias[0] && dual[2] == bias[2]);
+    OK(nnn_logsum_update_i8(&rows, &rows, NULL, 1000.0f, 0, 3, full_scratch, sizeof full_scratch, more_sums));
+
+    OK(nnn_columns_init(columns, 2));
+    OK(nnn_columns_init(more_columns, 2));
+    OK(nnn_columns_update_f32(&bank, columns));
+    OK(nnn_columns_merge(more_columns, columns, 2));
+    OK(nnn_columns_mean(more_columns, 2, 2, mean));
+    CHECK(mean[0] > 0.699f && mean[0] < 0.701f);
+    OK(nnn_mean_bias_f32(&gallery, mean, 0.5f, 0, 3, bias));
+    CHECK(bias[0] > 0.349f && bias[0] < 0.351f);
+    OK(nnn_mean_bias_i8(&rows, mean, 0.5f, 0, 3, dual));
+    CHECK(dual[0] - bias[0] < 1e-3f && bias[0] - dual[0] < 1e-3f);
+    OK(nnn_columns_update_i8(&rows, columns));
+
+    OK(nnn_sinkhorn_bias_f32(&gallery, &gallery, &bank, 0.1f, 2, work_sums, 3, potentials, 8, full_scratch, sizeof full_scratch, bias));
+    OK(nnn_sinkhorn_bias_i8(&rows, NULL, &rows, 0.1f, 2, work_sums, 3, potentials, 8, full_scratch, sizeof full_scratch, dual));
+
+    OK(nnn_neighbors_init(table, 3, 2));
+    OK(nnn_neighbors_update_f32(&gallery, &bank, 2, 0, 3, full_scratch, sizeof full_scratch, table));
+    OK(nnn_neighbors_grid(table, 3, 2, ks, 2, alphas, 1, grid));
+    OK(nnn_neighbors_bias(table, 3, 2, 2, 1, bias));
+    CHECK(grid[3] == bias[0] && grid[5] == bias[2] && grid[0] == table[0]);
+    return 0;
+}
+
+static unsigned char ranks_scratch[NNN_RANKS_SCRATCH_BYTES(1)];
+
+static int smoke_gates_and_evaluation(void) {
+    static const float bias[] = {0.25f, 0, 0.5f};
+    static const size_t offsets[] = {0, 1};
+    static const uint32_t answer[] = {1};
+    static const int8_t labels[] = {1, -1, -1};
+    static const uint8_t groups[] = {1, 2, 2};
+    static const uint32_t winner[] = {2};
+    uint64_t set[1] = {0};
+    nnn_gate gates[2];
+    nnn_hit hits[3], other[3];
+    uint32_t found = 0, again = 0, ranks[2], counts[3] = {0, 0, 0}, resamples[50], sample[3], helps = 9;
+    size_t best = 9, drawn = 0;
+    double share = 0, median = 0;
+    float attribute[1];
+    nnn_interval gain;
+    nnn_hubness_stats hubness;
+    nnn_fairness means;
+    int8_t codes[6], query_codes[2];
+    float scale[3], query_scale[1];
+    const nnn_mat_i8 rows = {codes, scale, 3, 2, 2};
+    const nnn_mat_i8 queries = {query_codes, query_scale, 1, 2, 2};
+
+    gates[0].bias = gates[1].bias = bias;
+    gates[0].active = gates[1].active = set;
+    gates[0].beta = gates[1].beta = 20.0f;
+    OK(nnn_search_f32(&query, &gallery, NULL, NULL, 3, 0, 3, NULL, 0, hits, &found));
+    OK(nnn_activation_set(hits, &found, 1, 3, 1, 3, set));
+    CHECK(set[0] == 4);
+    OK(nnn_search_gated_f32(&query, &gallery, gates, 2, winner, NULL, 3, 0, 3, NULL, 0, other, &again));
+    CHECK(again == 3 && other[0].id == 1 && other[1].id == 0);
+    OK(nnn_rerank_gated(hits, 3, gates, 1, 3, 3, other, &again));
+    CHECK(again == 3 && other[0].id == 1 && other[0].score == hits[2].score);
+    OK(nnn_dual_softmax(hits, 3, bias, 3, 1.0f, 1, 3, other, &again));
+    CHECK(again == 3);
+    OK(nnn_quantize_i8(&gallery, codes, 2, scale));
+    OK(nnn_quantize_i8(&query, query_codes, 2, query_scale));
+    OK(nnn_search_gated_i8(&queries, &rows, gates, 1, winner, NULL, 3, 0, 3, NULL, 0, other, &again));
+    CHECK(again == 3 && other[0].id == 1);
+
+    CHECK(nnn_ranks_scratch(1) == sizeof ranks_scratch);
+    OK(nnn_best_ranks(hits, &found, 1, 3, offsets, answer, 1, ranks));
+    CHECK(ranks[0] == 3);
+    OK(nnn_ranks_i8(&queries, &rows, bias, 1, offsets, answer, 1, ranks_scratch, sizeof ranks_scratch, ranks));
+    OK(nnn_ranks_f32(&query, &gallery, bias, 1, offsets, answer, 1, ranks_scratch, sizeof ranks_scratch, ranks));
+    CHECK(ranks[0] == 3 && ranks[1] == 1);
+    OK(nnn_recall(ranks, 2, 1, &share));
+    OK(nnn_median_rank(ranks, 2, &median));
+    CHECK(share == 0.5 && median == 2);
+    OK(nnn_bootstrap(ranks, ranks + 1, 1, 1, 0.9, 1, resamples, 50, &gain));
+    CHECK(gain.gain == 1 && gain.low == 1);
+    OK(nnn_choose(ranks, 1, 1, 1, 0.9, 1, resamples, 50, &best, &helps, &gain));
+    CHECK(best == 0 && helps == 1);
+    OK(nnn_count_occurrences(hits, &found, 1, 3, 1, counts, 3));
+    OK(nnn_hubness(counts, 3, &hubness));
+    CHECK(hubness.maximum == 1 && hubness.row == 2 && counts[2] == 1);
+    OK(nnn_attribute_bias(hits, &found, 1, 3, 1, labels, 3, attribute, &means));
+    CHECK(attribute[0] == -1 && means.mean == -1 && means.mean_abs == 1);
+    OK(nnn_balanced_sample(groups, 3, 1, sample, 3, &drawn));
+    CHECK(drawn == 2 && sample[0] == 0);
+    return 0;
+}
+
 static int smoke(void) {
     nnn_isa list[16];
     size_t count = 0, i;
@@ -131,6 +241,10 @@ static int smoke(void) {
         line = smoke_i8();
         CHECK(line == 0);
         line = smoke_certified();
+        CHECK(line == 0);
+        line = smoke_family();
+        CHECK(line == 0);
+        line = smoke_gates_and_evaluation();
         CHECK(line == 0);
     }
     OK(nnn_cpu_hwcap(0, 0));

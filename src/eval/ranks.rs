@@ -132,8 +132,8 @@ pub(crate) fn ranks_scratch_min(biases: usize) -> usize {
 /// The exact rank of each query's best answer in the whole gallery, by plain scores and by each of several biases, from 1.
 ///
 /// `biases`: any number of them, one after the other, each one f32 per gallery row: those of a grid of parameters
-/// ([`Neighbors::grid`](crate::Neighbors::grid)), or of several methods. `out[q]` is the plain rank of query `q`, `out[(1 + b) * queries
-/// + q]` that with bias `b`: just that which [`search`](crate::search()) would give it. All biases share the dots of one search, so a
+/// ([`Neighbors::grid`](crate::Neighbors::grid)), or of several methods. `out[q]` is the plain rank of query `q`,
+/// `out[(1 + b) * queries + q]` that with bias `b`: just that which [`search`](crate::search()) would give it. All biases share the dots of one search, so a
 /// grid of a hundred costs little more than one; a part of the queries with its part of the positives is as good as all.
 ///
 /// O(queries * rows * (dim + biases)). `scratch`: [`ranks_scratch`].

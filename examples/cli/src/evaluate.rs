@@ -12,10 +12,12 @@ use crate::set::{Files, Set};
 use crate::shipped;
 use crate::source::Whole;
 use crate::text::{json_recall, machine, parameters_json, parameters_text};
+use crate::work::{Progress, for_each, lock};
 use nnn::Interval;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 #[derive(clap::Args)]
 #[command(after_help = answers::FORMAT)]
@@ -66,7 +68,7 @@ pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
     };
     let runs = methods::run_all(&problem, &args.parameters)?;
     let plain = &runs[0];
-    let gains = runs.iter().map(|run| args.confidence.gain(&plain.ranks, &run.ranks)).collect::<Result<Vec<_>>>()?;
+    let gains = gains(args, &runs, threads)?;
     let sizes = bank_sizes(args, &problem, &plain.ranks)?;
     let own_gallery_bank = gallery_bank.is_none();
     if let Some(svg) = svg {
@@ -81,6 +83,24 @@ pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
     }
     write_runs(out, args, &set, &runs, &gains, own_gallery_bank, threads)?;
     write_sizes(out, args, &sizes)
+}
+
+/// The gain of every method over plain search, which is the first.
+fn gains(args: &Args, runs: &[Run], threads: usize) -> Result<Vec<Interval>> {
+    let gains = Mutex::new(vec![Interval::default(); runs.len()]);
+    let progress = Progress::new("bootstrap", runs.len() as u64);
+    for_each(
+        threads,
+        runs.len(),
+        || (),
+        |(), i| {
+            let gain = args.confidence.gain(&runs[0].ranks, &runs[i].ranks)?;
+            lock(&gains)[i] = gain;
+            progress.add(1);
+            Ok(())
+        },
+    )?;
+    Ok(gains.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn check_sizes(args: &Args, set: &Set) -> Result<()> {

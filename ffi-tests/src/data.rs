@@ -5,10 +5,17 @@ use std::sync::{Mutex, PoisonError};
 
 /// Runs `test` once on every instruction set of this machine. The choice is process-wide, so such tests of one binary run one after
 /// the other; a test that looks at f32 bits must be inside, lest another one changes the choice under it.
+///
+/// `NNN_TEST_ISAS` names some of them instead, for runs on several emulated processors that share the work.
 pub fn for_each_isa(mut test: impl FnMut(Isa)) {
     static CHOICE: Mutex<()> = Mutex::new(());
     let _one_at_a_time = CHOICE.lock().unwrap_or_else(PoisonError::into_inner);
-    for isa in Isa::available() {
+    let mut isas: Vec<Isa> = Isa::available().collect();
+    if let Ok(names) = std::env::var("NNN_TEST_ISAS") {
+        isas.retain(|isa| names.split_whitespace().any(|name| name == isa.name()));
+        assert_eq!(isas.len(), names.split_whitespace().count(), "NNN_TEST_ISAS names a set that is not there: {names}");
+    }
+    for isa in isas {
         Isa::select(Some(isa)).unwrap();
         test(isa);
     }

@@ -96,6 +96,70 @@ fn header_compiles_without_warnings_in_every_dialect() {
     }
 }
 
+/// A use of `nnn_cpu.h`, included twice.
+const CPU_USER: &str = "#include \"nnn_cpu.h\"\n#include \"nnn_cpu.h\"\n\
+    nnn_status f(void);\nnnn_status f(void) { return nnn_cpu_detect(); }\n";
+
+#[test]
+fn cpu_header_compiles_without_warnings_in_every_dialect() {
+    for (compiler, language, standard) in dialects() {
+        let mut command = strict(compiler, standard);
+        command.args(["-Wshadow", "-Wcast-align", "-Wmissing-declarations"]);
+        let output = check(command, language, CPU_USER);
+        assert!(output.status.success(), "{compiler} {standard}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+/// Its branches for the systems that are not run here, against the declarations that Apple's and Microsoft's headers have.
+#[test]
+fn cpu_header_compiles_for_other_systems() {
+    const SYSCTL: &str = "int sysctlbyname(const char *, void *, size_t *, void *, size_t);";
+    const WINDOWS: &str = "int __stdcall IsProcessorFeaturePresent(unsigned long);";
+    const AUXV: &str = "unsigned long getauxval(unsigned long);\n#define AT_HWCAP 16\n#define AT_HWCAP2 26";
+    if !c_compilers().contains(&"clang") {
+        println!("skipped: no clang, the only compiler for other systems");
+        return;
+    }
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cpu-header");
+    let wrap = |text| format!("#ifdef __cplusplus\nextern \"C\" {{\n#endif\n{text}\n#ifdef __cplusplus\n}}\n#endif\n");
+    for (name, text) in [("sys/types.h", ""), ("sys/sysctl.h", SYSCTL), ("windows.h", WINDOWS), ("sys/auxv.h", AUXV)] {
+        let file = folder.join(name);
+        std::fs::create_dir_all(file.parent().expect("in a folder")).expect("make the folder");
+        std::fs::write(file, wrap(text)).expect("write a header");
+    }
+    let systems = [
+        ("arm64-apple-macos11", "sysctlbyname"),
+        ("arm64-apple-ios14", "sysctlbyname"),
+        ("aarch64-pc-windows-msvc", "IsProcessorFeaturePresent"),
+        ("aarch64-linux-android21", "getauxval"),
+        ("aarch64-none-elf", ""),
+        ("thumbv7em-none-eabihf", ""),
+    ];
+    for (target, call) in systems {
+        for (language, standard) in [("c", "c99"), ("c", "c11"), ("c++", "c++11"), ("c++", "c++20")] {
+            let mut command = strict("clang", standard);
+            command.arg(format!("--target={target}")).args(["-ffreestanding", "-isystem"]).arg(&folder);
+            command.args(["-O1", "-S", "-o", "-", "-x", language, "-"]).args((language == "c++").then_some("-nostdinc++"));
+            let assembly = assembled(command, CPU_USER);
+            assert!(call.is_empty() || assembly.contains(call), "{target}: {assembly}");
+            assert_eq!(assembly.contains("nnn_cpu_hwcap"), !call.is_empty(), "{target}: {assembly}");
+        }
+    }
+}
+
+/// What a compiler makes of a text.
+#[track_caller]
+fn assembled(mut command: Command, text: &str) -> String {
+    use std::io::Write;
+    use std::process::Stdio;
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("start the compiler");
+    child.stdin.take().expect("its input").write_all(text.as_bytes()).expect("write to it");
+    let output = child.wait_with_output().expect("wait for it");
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("assembly is text")
+}
+
 #[test]
 fn dropped_status_is_a_warning_in_every_dialect() {
     let program = |statement: &str| format!("#include \"nnn.h\"\nvoid f(float *t);\nvoid f(float *t) {{ {statement}; }}\n");

@@ -90,6 +90,22 @@ fn links_beside_a_rust_library_with_std_in_both_orders() {
     std::fs::remove_file(other).expect("remove the other library");
 }
 
+/// `nnn_cpu.h` finds what the library finds by itself here, where it does, and is told the truth by the system elsewhere.
+#[test]
+fn the_cpu_header_chooses_the_best_set() {
+    let library = library(FOLDER);
+    let c = c_compilers().into_iter().map(|compiler| (compiler, "c99", "c"));
+    for (compiler, standard, language) in c.chain(cpp_compilers().into_iter().map(|compiler| (compiler, "c++11", "c++"))) {
+        let program = program(format!("cpu-{compiler}"));
+        let mut compile = strict(compiler, standard);
+        compile.args(["-x", language]).arg(source("cpu.c")).args(["-x", "none"]).arg(&library.prelinked).arg("-o").arg(&program);
+        run(&mut compile);
+        let best = nnn::Isa::available().last().expect("scalar is always there");
+        assert_eq!(run(&mut Command::new(&program)).trim(), best.name(), "{compiler}");
+        std::fs::remove_file(program).expect("remove the program");
+    }
+}
+
 #[test]
 fn size_macros_equal_the_size_functions() {
     let library = library(FOLDER);

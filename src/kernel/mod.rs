@@ -15,7 +15,7 @@ mod tile;
 
 use crate::cpu::{Isa, Supported};
 use crate::matrix::{Element, Matrix};
-use crate::simd::WordLayout;
+use crate::simd::{TileLanes, WordLayout};
 use core::num::NonZeroUsize;
 use depth::Grid;
 pub(crate) use exp::{T_MAX, TERMS, Terms, large_term, unit_exponent};
@@ -68,7 +68,9 @@ macro_rules! with_i8_shells {
             #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
             Isa::Neon => neon,
             #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
-            Isa::NeonDotprod | Isa::NeonI8mm => neon_dotprod,
+            Isa::NeonDotprod => neon_dotprod,
+            #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+            Isa::NeonI8mm => neon_i8mm,
         )
     };
 }
@@ -82,6 +84,28 @@ pub struct TileShape {
     rows: usize,
     /// Elements per word.
     codes: NonZeroUsize,
+    /// Depths in words are multiples of it.
+    depth: NonZeroUsize,
+    /// Gallery rows that are copied as one panel, or 1.
+    shared: NonZeroUsize,
+}
+
+impl TileShape {
+    /// Tiles of `registers` of rows x `vectors` of bank rows.
+    const fn of<L: TileLanes>(registers: usize, vectors: usize, codes: NonZeroUsize) -> TileShape {
+        TileShape {
+            width: NonZeroUsize::new(vectors * L::LANES / L::DEPTH).unwrap(),
+            rows: registers * L::ROWS,
+            codes,
+            depth: NonZeroUsize::new(L::DEPTH).unwrap(),
+            shared: NonZeroUsize::new(L::SHARED).unwrap(),
+        }
+    }
+
+    /// Words of depth for a row.
+    fn steps(self, dim: usize) -> usize {
+        dim.div_ceil(self.codes.get()).next_multiple_of(self.depth.get())
+    }
 }
 
 /// `count` rows from `first` on.
@@ -121,11 +145,13 @@ pub struct Group<'a> {
 
 impl Group<'_> {
     /// The raw job, if all of its memory is there.
-    fn job(&self, width: usize, sums: &mut [u32]) -> Option<TileJob> {
+    fn job(&self, shape: TileShape, sums: &mut [u32]) -> Option<TileJob> {
+        let (width, shared) = (shape.width.get(), shape.shared.get());
         let columns = self.panel_count * width;
         let fits = self.rows > 0
             && self.panel_count > 0
-            && self.a.len() >= (self.rows - 1) * tile::A_STRIDE + self.steps
+            && self.steps % shape.depth == 0
+            && self.a.len() >= (self.rows - 1) / shape.shared * shared * tile::A_STRIDE + self.steps * shared
             && self.panels.len() >= (self.panel_count - 1) * self.panel_stride + self.steps * width
             && self.init.is_none_or(|init| init.len() >= columns)
             && self.sums_stride >= columns
@@ -228,7 +254,7 @@ impl Dtype for f32 {
     }
 
     fn tile_shape(isa: Supported) -> TileShape {
-        with_f32_shells!(isa, shell => TileShape { width: shell::WIDTH, rows: shell::ROWS, codes: NonZeroUsize::MIN })
+        with_f32_shells!(isa, shell => shell::SHAPE)
     }
 
     fn copy_words(isa: Supported, row: &[f32], words: &mut [u32]) {
@@ -251,7 +277,7 @@ impl Dtype for f32 {
 
     fn group(isa: Supported, group: &Group<'_>, sums: &mut [u32]) {
         with_f32_shells!(isa, shell => {
-            let Some(job) = group.job(shell::WIDTH.get(), sums) else { return };
+            let Some(job) = group.job(shell::SHAPE, sums) else { return };
             // SAFETY: `isa` was detected; `Group::job` checked all lengths.
             unsafe { shell::group(job) }
         })
@@ -303,7 +329,7 @@ impl Dtype for i8 {
     }
 
     fn tile_shape(isa: Supported) -> TileShape {
-        with_i8_shells!(isa, shell => TileShape { width: shell::WIDTH, rows: shell::ROWS, codes: shell::LAYOUT.codes() })
+        with_i8_shells!(isa, shell => shell::SHAPE)
     }
 
     fn copy_words(isa: Supported, row: &[i8], words: &mut [u32]) {
@@ -334,7 +360,7 @@ impl Dtype for i8 {
 
     fn group(isa: Supported, group: &Group<'_>, sums: &mut [u32]) {
         with_i8_shells!(isa, shell => {
-            let Some(job) = group.job(shell::WIDTH.get(), sums) else { return };
+            let Some(job) = group.job(shell::SHAPE, sums) else { return };
             // SAFETY: `isa` was detected; `Group::job` checked all lengths.
             unsafe { shell::group(job) }
         })
@@ -361,7 +387,7 @@ impl Dtype for i8 {
 
 /// Packs `steps` words, from word `first_step` on, of the bank rows of a span as one panel of `shape.width` columns.
 fn pack_panel<T: Element>(isa: Supported, shape: TileShape, bank: &Matrix<T>, rows: Span, first_step: usize, panel: &mut [u32]) {
-    let (width, codes) = (shape.width.get(), shape.codes.get());
+    let (width, codes, depth) = (shape.width.get(), shape.codes.get(), shape.depth.get());
     let steps = panel.len() / shape.width;
     let start = first_step * codes;
     let whole = (bank.dim().saturating_sub(start) / shape.codes).min(steps);
@@ -382,9 +408,12 @@ fn pack_panel<T: Element>(isa: Supported, shape: TileShape, bank: &Matrix<T>, ro
     // Steps short of a full vector, and the word that reaches past the rows' end.
     for column in 0..width {
         let row = if column < rows.count { bank.row(rows.first + column) } else { None };
-        for (step, words) in panel.chunks_exact_mut(width).enumerate().skip(done) {
-            if let Some(word) = words.get_mut(column) {
-                *word = row.map_or(0, |row| T::bank_word(isa, row, start + step * codes));
+        for (unit, words) in
+            panel.chunks_exact_mut(shape.width.saturating_mul(shape.depth).get()).enumerate().skip(done / shape.depth)
+        {
+            let at = start + unit * depth * codes;
+            for (part, word) in words.iter_mut().skip(column * depth).take(depth).enumerate() {
+                *word = row.map_or(0, |row| T::bank_word(isa, row, at + part * codes));
             }
         }
     }

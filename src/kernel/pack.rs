@@ -38,7 +38,8 @@ pub(super) unsafe fn panel<L: Transpose<W>, const W: usize>(job: PanelJob<L::Ele
                     }
                 });
                 for (i, words) in L::transpose(rows).into_iter().enumerate() {
-                    L::store(job.panel.add((step + i) * job.width + column), words);
+                    let (unit, part) = (i / L::DEPTH * L::DEPTH, i % L::DEPTH);
+                    L::store(job.panel.add((step + unit) * job.width + column * L::DEPTH + part * W), words);
                 }
             }
             column += W;

@@ -52,7 +52,7 @@ struct Plan {
 impl Plan {
     fn new(shape: TileShape, dim: usize, bank_rows: usize, words: usize) -> Option<Plan> {
         let width = shape.width.get();
-        let steps = dim.div_ceil(shape.codes.get());
+        let steps = shape.steps(dim);
         let panels = |rows: usize| rows / shape.width * width;
         let wanted = bank_rows.min(BLOCK_MAX).div_ceil(width) * width;
         let copied = shape.rows * A_STRIDE;
@@ -71,15 +71,17 @@ impl Plan {
             return Some(Plan { part, block: split, chunk: CHUNK_MAX, ..plan });
         }
         // One gallery row at a time against one panel, as much depth as there is room for.
-        let part = (words.checked_sub(2 * width)? / shape.width.saturating_add(1)).min(steps).min(DEPTH_BLOCK);
-        (part > 0).then_some(Plan { part, run: part, block: width, group: 1, chunk: 1, copied: part, ..plan })
+        let shared = shape.shared.get();
+        let part = (words.checked_sub(2 * width)? / shape.width.saturating_add(shared)).min(steps).min(DEPTH_BLOCK);
+        let part = part / shape.depth * shape.depth.get();
+        (part > 0).then_some(Plan { part, run: part, block: width, group: 1, chunk: 1, copied: part * shared, ..plan })
     }
 }
 
 /// Bytes of scratch with which a pass over matrices of this shape runs at full speed; at most [`TILE_BYTES`].
 pub(crate) fn tile_bytes<T: Element>(isa: Supported, dim: usize, bank_rows: usize) -> usize {
     let shape = <T as Dtype>::tile_shape(isa);
-    let steps = dim.div_ceil(shape.codes.get());
+    let steps = shape.steps(dim);
     let rows = bank_rows.clamp(1, BLOCK_MAX).min((PACKED_MAX / steps.max(1)).max(shape.width.get())) + shape.width.get();
     let words = shape.rows * A_STRIDE + rows * (steps + 1 + shape.rows);
     (4 * words + 64).min(TILE_BYTES)
@@ -153,7 +155,8 @@ fn multiply<T: Element>(
 ) -> Option<()> {
     let Plan { shape, .. } = *plan;
     let group_sums = NonZeroUsize::new(plan.group * plan.block)?;
-    let row_words = NonZeroUsize::new(A_STRIDE.min(plan.copied))?;
+    let shared = shape.shared.get();
+    let shared_words = NonZeroUsize::new((A_STRIDE * shared).min(plan.copied))?;
     for (g, sums) in sums.chunks_mut(group_sums.get()).enumerate() {
         let first = g * plan.group;
         if first >= chunk.count {
@@ -164,9 +167,15 @@ fn multiply<T: Element>(
         while run < depth.count {
             let steps = plan.run.min(depth.count - run);
             let at = depth.first + run;
-            for (i, words) in copied.chunks_mut(row_words.get()).take(rows).enumerate() {
-                let row = gallery.row(chunk.first + first + i)?.get(at * shape.codes.get()..)?;
-                T::copy_words(isa, row, words.get_mut(..steps)?);
+            for (i, words) in copied.chunks_mut(shared_words.get()).take(rows.div_ceil(shared)).enumerate() {
+                let (words, done) = (words.get_mut(..steps * shared)?, i * shared);
+                if shared == 1 {
+                    let row = gallery.row(chunk.first + first + i)?.get(at * shape.codes.get()..)?;
+                    T::copy_words(isa, row, words);
+                } else {
+                    let columns = Span::new(chunk.first + first + done, shared.min(rows - done));
+                    pack_panel(isa, TileShape { width: shape.shared, ..shape }, gallery, columns, at, words);
+                }
             }
             let group = Group {
                 a: copied,

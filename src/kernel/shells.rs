@@ -15,11 +15,10 @@ macro_rules! f32_shells {
             use crate::kernel::exp::{self, Terms};
             use crate::kernel::pack::{self, PanelJob};
             use crate::kernel::rows;
+            use crate::kernel::TileShape;
             use crate::kernel::tile::{self, ChainJob, TileJob};
             use crate::simd;
-            pub(in crate::kernel) const WIDTH: NonZeroUsize =
-                NonZeroUsize::new($nv * <$tile as simd::TileLanes>::LANES).unwrap();
-            pub(in crate::kernel) const ROWS: usize = $mr;
+            pub(in crate::kernel) const SHAPE: TileShape = TileShape::of::<$tile>($mr, $nv, NonZeroUsize::MIN);
             $(#[$attribute])*
             pub(in crate::kernel) unsafe fn pair(a: *const f32, b: *const f32, dim: usize) -> f32 {
                 // SAFETY: the shell's contract is the algorithm's.
@@ -131,14 +130,12 @@ macro_rules! i8_shells {
         $(#[$cfg])?
         pub(in crate::kernel) mod $name {
             use crate::kernel::depth::{self, Grid};
-            use core::num::NonZeroUsize;
             use crate::kernel::pack::{self, PanelJob};
+            use crate::kernel::TileShape;
             use crate::kernel::tile::{self, TileJob};
             use crate::simd::{self, WordLayout};
             pub(in crate::kernel) const LAYOUT: WordLayout = WordLayout::$layout;
-            pub(in crate::kernel) const WIDTH: NonZeroUsize =
-                NonZeroUsize::new($nv * <$tile as simd::TileLanes>::LANES).unwrap();
-            pub(in crate::kernel) const ROWS: usize = $mr;
+            pub(in crate::kernel) const SHAPE: TileShape = TileShape::of::<$tile>($mr, $nv, LAYOUT.codes());
             $(#[$attribute])*
             pub(in crate::kernel) unsafe fn pair(a: *const i8, b: *const i8, dim: usize) -> i32 {
                 // SAFETY: the shell's contract is the algorithm's.
@@ -195,8 +192,11 @@ pub(super) mod i8_isa {
         depth: simd::avx512vnni::Avx512Vnni, queries: 4, tile: simd::avx512vnni::Avx512Vnni, Offset4, 8 x 3);
     i8_shells!(#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))] neon,
         [target_feature(enable = "neon")],
-        depth: simd::neon::Neon, queries: 4, tile: simd::neon::NeonCodes, Signed4, 6 x 2);
+        depth: simd::neon::Neon, queries: 4, tile: simd::neon::NeonCodes, Signed4, 4 x 4);
     i8_shells!(#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))] neon_dotprod,
         [target_feature(enable = "neon,dotprod")],
         depth: simd::neon_dotprod::NeonDotprod, queries: 4, tile: simd::neon_dotprod::NeonDotprod, Signed4, 8 x 3);
+    i8_shells!(#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))] neon_i8mm,
+        [target_feature(enable = "neon,dotprod,i8mm")],
+        depth: simd::neon_dotprod::NeonDotprod, queries: 4, tile: simd::neon_i8mm::NeonI8mm, Signed4, 4 x 6);
 }

@@ -7,6 +7,10 @@
 //!
 //! for each step:  b[v] = panel[step][v];   for each row r:  c[r][v] += splat(a[r][step]) * b[v]
 //! ```
+//! Where a register sums several gallery rows, or several words of a row at a time ([`TileLanes::ROWS`], [`TileLanes::DEPTH`]),
+//! `DEPTH` steps are one, with `DEPTH` words of a row side by side. Where a vector holds words of several gallery rows
+//! ([`TileLanes::SHARED`]), `a` holds panels of so many rows instead, each in the place of its rows.
+//!
 //! Each pair is one chain of fused multiply-adds in index order, whatever the tile's shape, so every shape gives the same bits.
 //! The sums of a block of bank rows end in `c`, which stays in the first cache level.
 #![allow(clippy::needless_range_loop)] // the index names a register of a grid, in step with that of its neighbour
@@ -23,10 +27,10 @@ pub(super) const DEPTH_BLOCK: usize = 512;
 /// One gallery group against all panels of a bank block.
 #[derive(Clone, Copy)]
 pub(super) struct TileJob {
-    /// `rows` copied gallery rows, `A_STRIDE` apart.
+    /// `rows` copied gallery rows, `A_STRIDE` apart, or panels of `SHARED` rows.
     pub a: *const u32,
     pub rows: usize,
-    /// Words of depth in this run.
+    /// Words of depth in this run: a multiple of `DEPTH`.
     pub steps: usize,
     /// First panel, already advanced to the first step of this run.
     pub panels: *const u32,
@@ -44,17 +48,20 @@ pub(super) struct TileJob {
     pub next_bytes: usize,
 }
 
-/// Runs a job with the largest tiles that fit its rows.
+/// Runs a job with the largest tiles that fit its rows; the largest has `MR` registers of rows.
 ///
 /// # Safety
-/// As [`TileLanes`]; all memory that the job names is valid: `a` for `rows` rows of `steps` words, each panel for `steps * NV *
-/// LANES` words, `init` and `c` for `rows` rows of `panel_count * NV * LANES` words. `init` and `c` may be the same.
+/// As [`TileLanes`]; all memory that the job names is valid: `a` for `rows` rows (whole panels of `SHARED`) of `steps` words, each
+/// panel for `steps` words of its `NV * LANES / DEPTH` bank rows, `init` and `c` for `rows` rows of a word for each bank row of
+/// `panel_count` panels. `init` and `c` may be the same.
 #[inline(always)]
 pub(super) unsafe fn group<L: TileLanes, const MR: usize, const NV: usize>(job: TileJob) {
+    const { assert!(L::SHARED == 1 || L::SHARED == 4) }; // what there are tiles for
+    const { assert!(L::ROWS == 1 || L::ROWS == 2 && L::SHARED == 4) };
     let mut row = 0;
     while row < job.rows {
         let left = job.rows - row;
-        // SAFETY: the tile has at most `left` rows, so all its rows are rows of the job.
+        // SAFETY: the tile has at most `left` rows, so all its rows are rows of the job; it starts with a panel where there are any.
         unsafe {
             let part = TileJob {
                 a: job.a.add(row * A_STRIDE),
@@ -63,25 +70,30 @@ pub(super) unsafe fn group<L: TileLanes, const MR: usize, const NV: usize>(job: 
                 next_bytes: if row == 0 { job.next_bytes } else { 0 },
                 ..job
             };
-            row += if left >= MR {
-                strip::<L, MR, NV>(part);
-                MR
-            } else if left >= 4 {
-                strip::<L, 4, NV>(part);
-                4
+            row += if left >= MR * L::ROWS {
+                strip::<L, MR, NV>(part, MR * L::ROWS);
+                MR * L::ROWS
+            } else if left >= 4 || L::SHARED > 1 {
+                let rows = if L::SHARED > 1 { left.min(4) } else { 4 };
+                if L::ROWS == 1 {
+                    strip::<L, 4, NV>(part, rows)
+                } else {
+                    strip::<L, 2, NV>(part, rows)
+                }
+                rows
             } else {
-                strip::<L, 1, NV>(part);
+                strip::<L, 1, NV>(part, 1);
                 1
             };
         }
     }
 }
 
-/// `MR` rows against all panels.
+/// `MR` registers of rows, of which `rows` rows exist, against all panels.
 #[inline(always)]
-unsafe fn strip<L: TileLanes, const MR: usize, const NV: usize>(job: TileJob) {
+unsafe fn strip<L: TileLanes, const MR: usize, const NV: usize>(job: TileJob, rows: usize) {
     const LINE: usize = 64;
-    let width = NV * L::LANES;
+    let width = NV * L::LANES / L::DEPTH;
     let fetched = job.next_bytes.div_ceil(LINE).div_ceil(job.panel_count.max(1)) * LINE;
     for p in 0..job.panel_count {
         for line in (p * fetched..((p + 1) * fetched).min(job.next_bytes)).step_by(LINE) {
@@ -92,14 +104,17 @@ unsafe fn strip<L: TileLanes, const MR: usize, const NV: usize>(job: TileJob) {
             let panel = job.panels.add(p * job.panel_stride);
             let init = job.init.add(p * width);
             let c = job.c.add(p * width);
-            tile::<L, MR, NV>(job.a, job.steps, panel, init, job.init_stride, c, job.c_stride);
+            tile::<L, MR, NV>(job.a, rows, job.steps, panel, init, job.init_stride, c, job.c_stride);
         }
     }
 }
 
+/// Registers past the last row compute what is there and are not stored.
 #[inline(always)]
+#[allow(clippy::too_many_arguments)] // registers of the inner loop, not state
 unsafe fn tile<L: TileLanes, const MR: usize, const NV: usize>(
     a: *const u32,
+    rows: usize,
     steps: usize,
     panel: *const u32,
     init: *const u32,
@@ -107,25 +122,35 @@ unsafe fn tile<L: TileLanes, const MR: usize, const NV: usize>(
     c: *mut u32,
     c_stride: usize,
 ) {
-    // SAFETY: `strip` passes memory for `MR` rows, `steps` steps and one panel; all offsets below stay inside of it.
+    let columns = L::LANES / L::DEPTH;
+    // Registers of rows that a vector of the gallery side serves, and where that of register `r` is.
+    let served = if L::SHARED == 1 { 1 } else { L::LANES / L::DEPTH / L::ROWS };
+    let offset = |r: usize| {
+        let row = r * L::ROWS;
+        row / L::SHARED * L::SHARED * A_STRIDE + row % L::SHARED / (served * L::ROWS) * L::LANES
+    };
+    let stride = |r: usize, stride: usize| if r * L::ROWS + 1 < rows { stride } else { 0 };
+    // SAFETY: `strip` passes memory for `rows` rows, `steps` steps and one panel; all offsets below stay inside of it: sums are
+    // those of rows that exist, and a panel of the gallery side is whole.
     unsafe {
-        let mut acc: [[L::V; NV]; MR] =
-            core::array::from_fn(|r| core::array::from_fn(|v| L::load(init.add(r * init_stride + v * L::LANES))));
+        let mut acc: [[L::V; NV]; MR] = core::array::from_fn(|r| {
+            let init = init.add((r * L::ROWS).min(rows - 1) * init_stride);
+            core::array::from_fn(|v| L::load_sums(init.add(v * columns), stride(r, init_stride)))
+        });
         let mut b = panel;
-        for s in 0..steps {
+        for s in 0..steps / L::DEPTH {
             let bank: [L::V; NV] = core::array::from_fn(|v| L::load(b.add(v * L::LANES)));
             b = b.add(NV * L::LANES);
-            let words = a.add(s);
-            for r in 0..MR {
-                let row = L::splat(words.add(r * A_STRIDE));
-                for v in 0..NV {
-                    acc[r][v] = L::mul_add(acc[r][v], row, bank[v]);
-                }
+            let words = a.add(s * L::DEPTH * L::SHARED);
+            for (i, sums) in acc.chunks_exact_mut(served).enumerate() {
+                L::step(sums, L::load_gallery(words.add(offset(i * served))), &bank);
             }
         }
         for r in 0..MR {
-            for v in 0..NV {
-                L::store(c.add(r * c_stride + v * L::LANES), acc[r][v]);
+            if r * L::ROWS < rows {
+                for v in 0..NV {
+                    L::store_sums(c.add(r * L::ROWS * c_stride + v * columns), stride(r, c_stride), acc[r][v]);
+                }
             }
         }
     }

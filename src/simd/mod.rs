@@ -25,6 +25,8 @@ pub(crate) mod avxvnni;
 pub(crate) mod neon;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
 pub(crate) mod neon_dotprod;
+#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+pub(crate) mod neon_i8mm;
 pub(crate) mod portable;
 pub(crate) mod scalar;
 
@@ -78,17 +80,55 @@ pub(crate) trait DepthI8 {
 
 /// Lanes of 32-bit words where one lane is one pair of rows: the outer-product tile. A word holds one f32, or as many int8 codes
 /// as the multiply-add consumes per lane.
+///
+/// A step adds to a register of sums the products of `ROWS` gallery rows with `LANES / DEPTH` bank rows, `DEPTH` words of each. Most
+/// sets take one word, of one gallery row.
 pub(crate) trait TileLanes {
     const LANES: usize;
+    const ROWS: usize = 1;
+    const DEPTH: usize = 1;
+    /// Gallery rows that are copied as a panel of their own: 1 (none), or `LANES`, where a vector of the gallery side holds words of
+    /// several rows.
+    const SHARED: usize = 1;
     type V: Copy;
+    /// Words of the bank side.
     unsafe fn load(p: *const u32) -> Self::V;
     unsafe fn splat(p: *const u32) -> Self::V;
     unsafe fn store(p: *mut u32, v: Self::V);
-    /// Per lane: `acc + a * b` over the word, fused for f32 where the set has it.
-    unsafe fn mul_add(acc: Self::V, a: Self::V, b: Self::V) -> Self::V;
+    /// Per lane: `acc + gallery * bank` over the word, fused for f32 where the set has it.
+    unsafe fn mul_add(acc: Self::V, gallery: Self::V, bank: Self::V) -> Self::V;
+    /// Words of the gallery side; reads `DEPTH` words, or `LANES` where rows are shared.
+    #[inline(always)]
+    unsafe fn load_gallery(p: *const u32) -> Self::V {
+        // SAFETY: the caller's promise.
+        unsafe { Self::splat(p) }
+    }
+    /// One step of the registers of rows that a vector of the gallery side serves: one, or one for each of its words.
+    #[inline(always)]
+    unsafe fn step<const NV: usize>(sums: &mut [[Self::V; NV]], gallery: Self::V, bank: &[Self::V; NV]) {
+        for sums in sums {
+            for (sum, bank) in sums.iter_mut().zip(bank) {
+                // SAFETY: the caller's promise.
+                *sum = unsafe { Self::mul_add(*sum, gallery, *bank) };
+            }
+        }
+    }
+    /// Sums of `ROWS` gallery rows, `stride` words apart, with `LANES / DEPTH` bank rows.
+    #[inline(always)]
+    unsafe fn load_sums(p: *const u32, _stride: usize) -> Self::V {
+        // SAFETY: the caller's promise: one row of full length.
+        unsafe { Self::load(p) }
+    }
+    /// With stride 0 the sums of the first row stay.
+    #[inline(always)]
+    unsafe fn store_sums(p: *mut u32, _stride: usize, sums: Self::V) {
+        // SAFETY: the caller's promise: one row of full length.
+        unsafe { Self::store(p, sums) }
+    }
 }
 
-/// Packing a panel: `W` = `LANES` rows x `W` words at a time, turned so that a vector holds one word of every row.
+/// Packing a panel: `W` = `LANES` rows x `W` words at a time, turned so that a vector holds the words of one step: `DEPTH` of each of
+/// the first `LANES / DEPTH` rows, then of the next, and so on; then those of the next step.
 pub(crate) trait Transpose<const W: usize>: TileLanes {
     /// Row elements in a full vector of words.
     const ELEMENTS: usize;

@@ -175,9 +175,11 @@ impl DepthI8 for Neon {
     }
 }
 
-/// f32 words.
+/// f32 words; a vector of the gallery side holds a word of each of four rows, and the multiplication broadcasts one of them: a
+/// broadcasting load would take a vector pipe beside that of the load.
 impl TileLanes for Neon {
     const LANES: usize = 4;
+    const SHARED: usize = 4;
     type V = float32x4_t;
     #[inline(always)]
     unsafe fn load(p: *const u32) -> float32x4_t {
@@ -195,59 +197,80 @@ impl TileLanes for Neon {
         unsafe { vst1q_f32(p.cast(), v) }
     }
     #[inline(always)]
-    unsafe fn mul_add(acc: float32x4_t, a: float32x4_t, b: float32x4_t) -> float32x4_t {
+    unsafe fn mul_add(acc: float32x4_t, gallery: float32x4_t, bank: float32x4_t) -> float32x4_t {
         // SAFETY: NEON is the contract of the trait.
-        unsafe { vfmaq_f32(acc, a, b) }
+        unsafe { vfmaq_f32(acc, gallery, bank) }
     }
-}
-
-/// int8 words of four codes ([`WordLayout::Signed4`](super::WordLayout::Signed4)).
-pub(crate) struct NeonCodes;
-
-/// Four words, as codes when they are multiplied and as sums when they are added to; the compiler keeps what is used.
-/// A sum is kept in two lanes until it is stored: the 16 products of a vector are added up in pairs only.
-#[derive(Clone, Copy)]
-pub(crate) struct Words {
-    codes: int8x16_t,
-    sums: [int32x4_t; 2],
-}
-
-impl Words {
     #[inline(always)]
-    unsafe fn new(words: int32x4_t) -> Words {
-        // SAFETY: NEON is the contract of the callers' traits.
+    unsafe fn load_gallery(p: *const u32) -> float32x4_t {
+        // SAFETY: the caller's promise.
+        unsafe { <Self as TileLanes>::load(p) }
+    }
+    #[inline(always)]
+    unsafe fn step<const NV: usize>(sums: &mut [[float32x4_t; NV]], gallery: float32x4_t, bank: &[float32x4_t; NV]) {
+        let [sums0, sums1, sums2, sums3] = sums else { return };
+        // SAFETY: NEON is the contract of the trait.
         unsafe {
-            let zero = vdupq_n_s32(0);
-            Words { codes: vreinterpretq_s8_s32(words), sums: [vzip1q_s32(words, zero), vzip2q_s32(words, zero)] }
+            by_lane::<0, NV>(sums0, gallery, bank);
+            by_lane::<1, NV>(sums1, gallery, bank);
+            by_lane::<2, NV>(sums2, gallery, bank);
+            by_lane::<3, NV>(sums3, gallery, bank);
         }
     }
 }
+
+/// Adds the products of word `LANE` with each word of the bank side.
+#[inline(always)]
+unsafe fn by_lane<const LANE: i32, const NV: usize>(sums: &mut [float32x4_t; NV], gallery: float32x4_t, bank: &[float32x4_t; NV]) {
+    for (sum, bank) in sums.iter_mut().zip(bank) {
+        // SAFETY: NEON is the contract of the caller.
+        *sum = unsafe { vfmaq_laneq_f32::<LANE>(*sum, *bank, gallery) };
+    }
+}
+
+/// int8 words of four codes ([`WordLayout::Signed4`](super::WordLayout::Signed4)), four of each row at a time: a register sums one
+/// pair of rows in four parts, which are added up when it is stored. A sum of four pairs would need each of the gallery's words
+/// twice in a register.
+pub(crate) struct NeonCodes;
 
 impl TileLanes for NeonCodes {
     const LANES: usize = 4;
-    type V = Words;
+    const DEPTH: usize = 4;
+    type V = int32x4_t;
     #[inline(always)]
-    unsafe fn load(p: *const u32) -> Words {
+    unsafe fn load(p: *const u32) -> int32x4_t {
         // SAFETY: valid for 4 words by contract; unaligned load.
-        unsafe { Words::new(vld1q_s32(p.cast())) }
+        unsafe { vld1q_s32(p.cast()) }
     }
     #[inline(always)]
-    unsafe fn splat(p: *const u32) -> Words {
+    unsafe fn splat(p: *const u32) -> int32x4_t {
         // SAFETY: valid for one word by contract.
-        unsafe { Words::new(vld1q_dup_s32(p.cast())) }
+        unsafe { vld1q_dup_s32(p.cast()) }
     }
     #[inline(always)]
-    unsafe fn store(p: *mut u32, v: Words) {
+    unsafe fn store(p: *mut u32, v: int32x4_t) {
         // SAFETY: valid for 4 words by contract; unaligned store.
-        unsafe { vst1q_s32(p.cast(), vpaddq_s32(v.sums[0], v.sums[1])) }
+        unsafe { vst1q_s32(p.cast(), v) }
     }
     #[inline(always)]
-    unsafe fn mul_add(acc: Words, a: Words, b: Words) -> Words {
+    unsafe fn mul_add(acc: int32x4_t, gallery: int32x4_t, bank: int32x4_t) -> int32x4_t {
         // SAFETY: NEON is the contract of the trait.
-        unsafe {
-            let low = vpadalq_s16(acc.sums[0], low_products(a.codes, b.codes));
-            Words { codes: acc.codes, sums: [low, vpadalq_s16(acc.sums[1], high_products(a.codes, b.codes))] }
-        }
+        unsafe { <Neon as DepthI8>::mul_add(acc, vreinterpretq_s8_s32(gallery), vreinterpretq_s8_s32(bank)) }
+    }
+    #[inline(always)]
+    unsafe fn load_gallery(p: *const u32) -> int32x4_t {
+        // SAFETY: the caller's promise.
+        unsafe { Self::load(p) }
+    }
+    #[inline(always)]
+    unsafe fn load_sums(p: *const u32, _stride: usize) -> int32x4_t {
+        // SAFETY: valid for one word, the sum of a row with one other, by contract.
+        unsafe { vsetq_lane_s32::<0>(*p.cast(), vdupq_n_s32(0)) }
+    }
+    #[inline(always)]
+    unsafe fn store_sums(p: *mut u32, _stride: usize, sums: int32x4_t) {
+        // SAFETY: valid for one word by contract.
+        unsafe { *p = vaddvq_s32(sums) as u32 }
     }
 }
 
@@ -297,18 +320,18 @@ impl Transpose<4> for NeonCodes {
     const ELEMENTS: usize = 16;
     type Element = i8;
     #[inline(always)]
-    unsafe fn load_row_words(p: *const i8) -> Words {
+    unsafe fn load_row_words(p: *const i8) -> int32x4_t {
         // SAFETY: the caller's promise.
-        unsafe { Words::new(load_words(p)) }
+        unsafe { load_words(p) }
+    }
+    /// As they are: the four words of a step are those of one row.
+    #[inline(always)]
+    unsafe fn transpose(rows: [int32x4_t; 4]) -> [int32x4_t; 4] {
+        rows
     }
     #[inline(always)]
-    unsafe fn transpose(rows: [Words; 4]) -> [Words; 4] {
+    unsafe fn zero_words() -> int32x4_t {
         // SAFETY: NEON is the contract of the trait.
-        unsafe { transpose(rows.map(|row| vreinterpretq_s32_s8(row.codes))).map(|row| Words::new(row)) }
-    }
-    #[inline(always)]
-    unsafe fn zero_words() -> Words {
-        // SAFETY: NEON is the contract of the trait.
-        unsafe { Words::new(vdupq_n_s32(0)) }
+        unsafe { vdupq_n_s32(0) }
     }
 }

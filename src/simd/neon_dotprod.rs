@@ -57,20 +57,21 @@ impl DepthI8 for NeonDotprod {
     }
 }
 
-/// int8 words of four codes ([`WordLayout::Signed4`](super::WordLayout::Signed4)).
+/// int8 words of four codes ([`WordLayout::Signed4`](super::WordLayout::Signed4)); a vector of the gallery side holds a word of each of
+/// four rows, and `sdot` broadcasts one of them.
 impl TileLanes for NeonDotprod {
     const LANES: usize = 4;
+    const SHARED: usize = 4;
     type V = int32x4_t;
     #[inline(always)]
     unsafe fn load(p: *const u32) -> int32x4_t {
         // SAFETY: valid for 4 words by contract; unaligned load.
         unsafe { vld1q_s32(p.cast()) }
     }
-    /// Lane 0 only: [`mul_add`](Self::mul_add) broadcasts it, which spares the vector pipe that a broadcasting load needs.
     #[inline(always)]
     unsafe fn splat(p: *const u32) -> int32x4_t {
         // SAFETY: valid for one word by contract.
-        unsafe { vsetq_lane_s32::<0>(*p.cast(), vdupq_n_s32(0)) }
+        unsafe { vld1q_dup_s32(p.cast()) }
     }
     #[inline(always)]
     unsafe fn store(p: *mut u32, v: int32x4_t) {
@@ -78,13 +79,37 @@ impl TileLanes for NeonDotprod {
         unsafe { vst1q_s32(p.cast(), v) }
     }
     #[inline(always)]
-    unsafe fn mul_add(mut acc: int32x4_t, a: int32x4_t, b: int32x4_t) -> int32x4_t {
-        // SAFETY: dotprod is the contract of the trait; the instruction touches registers only.
+    unsafe fn mul_add(acc: int32x4_t, gallery: int32x4_t, bank: int32x4_t) -> int32x4_t {
+        // SAFETY: dotprod is the contract of the trait.
+        unsafe { <Self as DepthI8>::mul_add(acc, vreinterpretq_s8_s32(gallery), vreinterpretq_s8_s32(bank)) }
+    }
+    #[inline(always)]
+    unsafe fn load_gallery(p: *const u32) -> int32x4_t {
+        // SAFETY: the caller's promise.
+        unsafe { <Self as TileLanes>::load(p) }
+    }
+    #[inline(always)]
+    unsafe fn step<const NV: usize>(sums: &mut [[int32x4_t; NV]], gallery: int32x4_t, bank: &[int32x4_t; NV]) {
+        let [sums0, sums1, sums2, sums3] = sums else { return };
+        // SAFETY: dotprod is the contract of the trait.
         unsafe {
-            asm!("sdot {acc:v}.4s, {b:v}.16b, {a:v}.4b[0]", acc = inout(vreg) acc, a = in(vreg) a, b = in(vreg) b,
-                options(pure, nomem, nostack, preserves_flags));
+            by_lane::<0, NV>(sums0, gallery, bank);
+            by_lane::<1, NV>(sums1, gallery, bank);
+            by_lane::<2, NV>(sums2, gallery, bank);
+            by_lane::<3, NV>(sums3, gallery, bank);
         }
-        acc
+    }
+}
+
+/// Adds the products of word `LANE` with each word of the bank side.
+#[inline(always)]
+unsafe fn by_lane<const LANE: usize, const NV: usize>(sums: &mut [int32x4_t; NV], gallery: int32x4_t, bank: &[int32x4_t; NV]) {
+    for (sum, bank) in sums.iter_mut().zip(bank) {
+        // SAFETY: dotprod is the contract of the caller; the instruction touches registers only.
+        unsafe {
+            asm!("sdot {sum:v}.4s, {b:v}.16b, {a:v}.4b[{lane}]", sum = inout(vreg) *sum, a = in(vreg) gallery, b = in(vreg) *bank,
+                lane = const LANE, options(pure, nomem, nostack, preserves_flags));
+        }
     }
 }
 

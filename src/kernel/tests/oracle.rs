@@ -7,10 +7,15 @@ use std::vec::Vec;
 /// Longest row of the exhaustive tests.
 pub const LONGEST: usize = 1040;
 
-/// Every instruction set that this machine can run.
+/// Every instruction set that this machine can run, or those that `NNN_TEST_ISAS` names: runs on several emulated processors share
+/// the work.
 pub fn isas() -> Vec<Supported> {
-    let isas: Vec<_> = Isa::ALL.into_iter().filter_map(Supported::new).collect();
+    let mut isas: Vec<_> = Isa::ALL.into_iter().filter_map(Supported::new).collect();
     assert!(isas.len() >= 2, "the scalar and the portable tier run everywhere");
+    if let Ok(names) = std::env::var("NNN_TEST_ISAS") {
+        isas.retain(|isa| names.split_whitespace().any(|name| name == isa.get().name()));
+        assert_eq!(isas.len(), names.split_whitespace().count(), "NNN_TEST_ISAS names a set that is not there: {names}");
+    }
     isas
 }
 

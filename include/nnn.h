@@ -564,7 +564,7 @@ nnn_status nnn_logsum_init(struct nnn_log_sum *sums,
 /// first..first + count. Exact, in any order. Similarities beyond the range of float are left out.
 ///
 /// log_weights: bank->rows floats, or NULL: all 0. scratch: as of nnn_neighbors_update_*. sums: count of them, the first of gallery row
-/// `first`, made by nnn_logsum_init and only ever used with this beta. A term is within 8.2e-7 of its value.
+/// `first`, made by nnn_logsum_init and only ever used with this beta. A term is within 9e-7 of its value.
 ///
 /// O(count * bank rows * dim), the exponentials some per cent on top; 4.2 KiB of stack. Errors: NULL, DIM, STRIDE, OVERFLOW, RANGE,
 /// ALIGN, CAPACITY (scratch below NNN_NEIGHBORS_SCRATCH_MIN_BYTES), ALIAS, VALUE (NaN or infinity in the range, the bank or the
@@ -819,7 +819,7 @@ nnn_status nnn_activation_set(const struct nnn_hit *hits,
 /// One gate, open: score - bias; closed: the plain score. Two gates, both open: score - (beta bias + beta' bias') / (beta + beta'), that
 /// is DualIS; both closed: the plain score; one open: score - bias + ln(max(score, 2^-126)) / beta, the logarithm over beta of the
 /// authors' product of the plain score and the inverted softmax. Where the score is not positive that product ranks by the wrong end;
-/// here such rows follow the others, in the order of score - bias.
+/// here such rows follow the others, in the order of score - bias as far as float tells it beside 87 / beta.
 ///
 /// Since winners come from outside, ranges and merges give the same bits as one call. All else is as in nnn_search_f32, at its cost; with
 /// just one of two gates open a logarithm a row on top. Errors: those of nnn_search_f32, RANGE (not one or two gates, a winner that is

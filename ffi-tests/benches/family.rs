@@ -109,12 +109,23 @@ fn tuning() {
             table.grid(&ks, &alphas, &mut grid).expect("valid arguments");
             nnn::ranks(&queries, &gallery, &grid, &positives, &mut ranks_scratch, &mut ranks).expect("valid arguments");
         };
-        let mut scratch = vec![0u8; nnn::neighbors_scratch(k, dim)];
+        let mut plain_scratch = vec![0u8; nnn::neighbors_scratch(k, dim)];
         let mut plain = || {
-            nnn::bias(&gallery, &bank, k, 0.75, 0..rows, &mut scratch, &mut bias).expect("valid arguments");
+            nnn::bias(&gallery, &bank, k, 0.75, 0..rows, &mut plain_scratch, &mut bias).expect("valid arguments");
             nnn::search(&queries, &gallery, Some(&bias), None, 10, 0..rows, &mut search_scratch, &mut hits, &mut found)
                 .expect("valid arguments");
         };
+        if std::env::args().any(|arg| arg == "--parts") {
+            println!("  tuning {:.4} s, plain {:.4} s", seconds(&mut tune), seconds(&mut plain));
+            let mut table = nnn::Neighbors::from_table(&mut table, rows, k_max).expect("a table");
+            let mut again = || table.update(&gallery, &bank, 0..rows, &mut scratch).expect("valid arguments");
+            println!("  update {:.4} s", seconds(&mut again));
+            println!("  grid {:.4} s", seconds(&mut || table.grid(&ks, &alphas, &mut grid).expect("valid arguments")));
+            let mut rank =
+                || nnn::ranks(&queries, &gallery, &grid, &positives, &mut ranks_scratch, &mut ranks).expect("valid arguments");
+            println!("  ranks {:.4} s", seconds(&mut rank));
+            continue;
+        }
         let ratio = time_ratio(value("--rounds").unwrap_or(7), &mut plain, &mut tune);
         println!("{biases} points, {asked} queries: {ratio:.3} of one bank pass (k {k}) and one search");
     }

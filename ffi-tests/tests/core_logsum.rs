@@ -125,6 +125,28 @@ fn sums_are_right() {
     }
 }
 
+/// The stated accuracy of a term, over all of two octaves and here and there beyond.
+#[test]
+fn a_term_is_as_accurate_as_stated() {
+    let mut random = Random(12);
+    let mut t: Vec<f32> = (0..1 << 16).map(|i| i as f32 * 2f32.powi(-15) - 1.0).collect();
+    t.extend((0..1 << 16).map(|_| random.float() * 30.0));
+    let bank = Matrix::new(&[1.0f32], 1, 1).unwrap();
+    let gallery = Matrix::new(&t, t.len(), 1).unwrap();
+    // The factor that beta = 1 is rounded to.
+    let factor = f64::from(std::f64::consts::LOG2_E as f32);
+    for_each_isa(|isa| {
+        let mut memory = vec![LogSum::EMPTY; t.len()];
+        LogSums::init(&mut memory, 1.0).unwrap().update(&gallery, &bank, 0..t.len(), &mut [0; 65536]).unwrap();
+        for (t, sum) in t.iter().zip(&memory) {
+            let expected = f64::from(*t) * factor * std::f64::consts::LN_2;
+            // Without fused multiply-add the exponent is rounded as well.
+            let bound = if isa.has_fma() { 9e-7 } else { 9e-7 + 1.2e-7 * expected.abs() };
+            assert!((sum.ln() - expected).abs() <= bound, "{isa:?} t {t}: off by {:e}", sum.ln() - expected);
+        }
+    });
+}
+
 /// Terms that a sum drops are below 2^-64 of its largest, whenever they come.
 #[test]
 fn a_sum_does_not_depend_on_when_its_largest_term_comes() {

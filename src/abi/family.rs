@@ -85,7 +85,7 @@ unsafe fn logsum_init(sums: *mut LogSum, rows: usize) -> Result<()> {
 /// first..first + count. Exact, in any order. Similarities beyond the range of float are left out.
 ///
 /// log_weights: bank->rows floats, or NULL: all 0. scratch: as of nnn_neighbors_update_*. sums: count of them, the first of gallery row
-/// `first`, made by nnn_logsum_init and only ever used with this beta. A term is within 8.2e-7 of its value.
+/// `first`, made by nnn_logsum_init and only ever used with this beta. A term is within 9e-7 of its value.
 ///
 /// O(count * bank rows * dim), the exponentials some per cent on top; 4.2 KiB of stack. Errors: NULL, DIM, STRIDE, OVERFLOW, RANGE,
 /// ALIGN, CAPACITY (scratch below NNN_NEIGHBORS_SCRATCH_MIN_BYTES), ALIAS, VALUE (NaN or infinity in the range, the bank or the

@@ -32,8 +32,8 @@ use core::ops::Range;
 /// # Ok::<(), nnn::Error>(())
 /// ```
 ///
-/// Accuracy: a term is within 8.2e-7 of `2^(f32(beta * log2(e)) * similarity)` and sums are exact but for terms below 2^-64 of the
-/// largest, so a bias is within `8.2e-7 / beta` of that of the similarities as they are in f32.
+/// Accuracy: a term is within 9e-7 of `2^(f32(beta * log2(e)) * similarity)` and sums are exact but for terms below 2^-64 of the
+/// largest, so a bias is within `9e-7 / beta` of that of the similarities as they are in f32.
 #[derive(Debug)]
 pub struct LogSums<'a> {
     sums: &'a mut [LogSum],

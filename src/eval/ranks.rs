@@ -132,9 +132,9 @@ pub(crate) fn ranks_scratch_min(biases: usize) -> usize {
 /// The exact rank of each query's best answer in the whole gallery, by plain scores and by each of several biases, from 1.
 ///
 /// `biases`: any number of them, one after the other, each one f32 per gallery row: those of a grid of parameters
-/// ([`Neighbors::grid`](crate::Neighbors::grid)), or of several methods. `out[q]` is the plain rank of query `q`,
-/// `out[(1 + b) * queries + q]` that with bias `b`: just that which [`search`](crate::search()) would give it. All biases share the dots of one search, so a
-/// grid of a hundred costs little more than one; a part of the queries with its part of the positives is as good as all.
+/// ([`Neighbors::grid`](crate::Neighbors::grid)), or of several methods. The plain rank of query `q` goes to `out[q]`, that with bias
+/// `b` to `out[(1 + b) * queries + q]`: just that which [`search`](crate::search()) would give it. All biases share the dots of one
+/// search, so a grid of a hundred costs little more than one; a part of the queries with its part of the positives is as good as all.
 ///
 /// O(queries * rows * (dim + biases)). `scratch`: [`ranks_scratch`].
 ///
@@ -203,24 +203,30 @@ pub fn ranks<T: Element>(
         while first < rows {
             let chunk = Span::new(first, CHUNK.min(rows - first));
             grid(isa, queries, group, gallery, chunk, scores);
-            let targets = values.chunks_exact(runs).zip(ids.chunks_exact(runs));
-            let lines = scores.chunks_exact(CHUNK).zip(targets).take(group.count).enumerate();
-            for (i, (scores, (values, ids))) in lines {
-                let scores = scores.get(..chunk.count).unwrap_or_default();
-                for (c, (value, id)) in values.iter().zip(ids).enumerate() {
+            // A bias stays in the first cache level while all queries pass over it.
+            for c in 0..runs {
+                let bias = bias_of(c).and_then(|b| b.get(first..)?.get(..chunk.count));
+                let targets = values.iter().zip(ids.iter()).skip(c).step_by(runs);
+                for (i, (scores, (value, id))) in scores.chunks_exact(CHUNK).zip(targets).take(group.count).enumerate() {
+                    let (Some(scores), Some(rank)) = (scores.get(..chunk.count), out.get_mut(c * queries.rows() + q + i)) else {
+                        continue;
+                    };
                     if *id == NOT_RANKED {
                         continue;
                     }
-                    let bias = bias_of(c).and_then(|b| b.get(first..)?.get(..chunk.count));
                     // A row before the answer is better when it is equal, one after it only when it is greater.
                     let split = (*id as usize).saturating_sub(first).min(chunk.count);
-                    let (low, high) = scores.split_at_checked(split).unwrap_or_default();
-                    let (low_bias, high_bias) = bias.and_then(|b| b.split_at_checked(split)).unzip();
-                    let better = kernel::count_better(isa, low, low_bias, value.next_down())
-                        + kernel::count_better(isa, high, high_bias, *value);
-                    if let Some(rank) = out.get_mut(c * queries.rows() + q + i) {
-                        *rank += better as u32;
-                    }
+                    let better = if split == 0 {
+                        kernel::count_better(isa, scores, bias, *value)
+                    } else if split == chunk.count {
+                        kernel::count_better(isa, scores, bias, value.next_down())
+                    } else {
+                        let (low, high) = scores.split_at_checked(split).unwrap_or_default();
+                        let (low_bias, high_bias) = bias.and_then(|b| b.split_at_checked(split)).unzip();
+                        kernel::count_better(isa, low, low_bias, value.next_down())
+                            + kernel::count_better(isa, high, high_bias, *value)
+                    };
+                    *rank += better as u32;
                 }
             }
             first += chunk.count;

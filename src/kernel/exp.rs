@@ -27,7 +27,7 @@ const ROUND: f32 = 12_582_912.0;
 const GRID: f32 = 12.0;
 
 /// Minimax polynomial of 2^f over [-0.5, 0.5], constant term 1: relative error below 1.5e-7, so with the rounding to the grid a
-/// term is within 8.2e-7.
+/// term is within 9e-7.
 const POLYNOMIAL: [f32; 5] = [0.693_146_94, 0.240_221_2, 0.055_507_135, 0.009_675_541, 0.001_327_647_2];
 
 /// Terms and exponents of a strip. An exponent is stored as the bits of `1.5 * 2^23 - exponent`.

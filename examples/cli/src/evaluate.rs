@@ -5,7 +5,7 @@ use crate::charts;
 use crate::failure::{Result, fail_at};
 use crate::family;
 use crate::leaks::Leak;
-use crate::methods::{self, DEPTH, Parameters, Problem, Run};
+use crate::methods::{self, DEEPEST, DEPTH, Parameters, Problem, Run};
 use crate::output::Output;
 use crate::rankings::{self, Confidence, recalls, show_gain};
 use crate::set::{Files, Set};
@@ -195,7 +195,7 @@ fn write_runs(
             out,
             "{name:<18}{:<44}{r1:>6.2} {r5:>6.2} {r10:>6.2} {:>7}   {gain:<24}{:>7.3} {:>5} {:>6.2} % {:>6.0} ms {:>6.0} ms",
             parameters_text(&run.parameters),
-            nnn::median_rank(&run.ranks)?,
+            median_text(&run.ranks)?,
             run.hubness.skewness,
             run.hubness.maximum,
             100.0 * run.hubness.never,
@@ -216,6 +216,11 @@ fn write_runs(
         )?;
     }
     Ok(())
+}
+
+fn median_text(ranks: &[u32]) -> Result<String> {
+    let median = nnn::median_rank(ranks)?;
+    Ok(if median.is_finite() { median.to_string() } else { format!("> {DEEPEST}") })
 }
 
 fn write_sizes(out: &mut impl Write, args: &Args, sizes: &[Size]) -> Result<()> {

@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// Hits that are counted for the k-occurrence.
 pub const DEPTH: usize = DEPTHS[2];
 
+/// The longest lists that are made of methods that are no bias per row; an answer below has no rank.
+pub const DEEPEST: usize = 1000;
+
 /// The parameters of the methods; the defaults are those of the papers and of their code.
 #[derive(Clone, clap::Args)]
 pub struct Parameters {
@@ -179,12 +182,12 @@ fn biased_runs(problem: &Problem, biases: &[Bias]) -> Result<Vec<Run>> {
     Ok(runs)
 }
 
-/// Ranks from lists of hits: as deep as the median needs.
+/// Ranks from lists of hits: as deep as the median needs, up to [`DEEPEST`].
 fn listed_ranks(hits: Hits, answers: &Answers, rows: usize, search: &dyn Fn(usize) -> Result<Hits>) -> Result<Vec<u32>> {
     let positives = answers.positives()?;
     let (mut depth, mut ranks) = (hits.k, hits.ranks(&positives)?);
-    while nnn::median_rank(&ranks)?.is_infinite() && depth < rows {
-        depth = rows.min(depth * 10);
+    while nnn::median_rank(&ranks)?.is_infinite() && depth < rows.min(DEEPEST) {
+        depth = rows.min(depth * 10).min(DEEPEST);
         ranks = search(depth)?.ranks(&positives)?;
     }
     Ok(ranks)

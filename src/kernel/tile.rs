@@ -129,13 +129,15 @@ unsafe fn tile<L: TileLanes, const MR: usize, const NV: usize>(
         let row = r * L::ROWS;
         row / L::SHARED * L::SHARED * A_STRIDE + row % L::SHARED / (served * L::ROWS) * L::LANES
     };
-    let stride = |r: usize, stride: usize| if r * L::ROWS + 1 < rows { stride } else { 0 };
+    // Where a register has no second row, it starts from the first one's.
+    let stride = |r: usize| if r * L::ROWS + 1 < rows { init_stride } else { 0 };
+    const { assert!(NV % L::DEPTH == 0) }; // whole vectors of sums for each row
     // SAFETY: `strip` passes memory for `rows` rows, `steps` steps and one panel; all offsets below stay inside of it: sums are
     // those of rows that exist, and a panel of the gallery side is whole.
     unsafe {
         let mut acc: [[L::V; NV]; MR] = core::array::from_fn(|r| {
             let init = init.add((r * L::ROWS).min(rows - 1) * init_stride);
-            core::array::from_fn(|v| L::load_sums(init.add(v * columns), stride(r, init_stride)))
+            core::array::from_fn(|v| L::load_sums(init.add(v * columns), stride(r)))
         });
         let mut b = panel;
         for s in 0..steps / L::DEPTH {
@@ -146,10 +148,10 @@ unsafe fn tile<L: TileLanes, const MR: usize, const NV: usize>(
                 L::step(sums, L::load_gallery(words.add(offset(i * served))), &bank);
             }
         }
-        for r in 0..MR {
-            if r * L::ROWS < rows {
-                for v in 0..NV {
-                    L::store_sums(c.add(r * L::ROWS * c_stride + v * columns), stride(r, c_stride), acc[r][v]);
+        for r in 0..MR * L::ROWS {
+            if r < rows {
+                for v in 0..NV / L::DEPTH {
+                    L::store(c.add(r * c_stride + v * L::LANES), L::row_sums(&acc[r / L::ROWS], r % L::ROWS, v));
                 }
             }
         }

@@ -119,11 +119,10 @@ pub(crate) trait TileLanes {
         // SAFETY: the caller's promise: one row of full length.
         unsafe { Self::load(p) }
     }
-    /// With stride 0 the sums of the first row stay.
+    /// Vector `v` of the sums of gallery row `row` of the `ROWS`, a lane for each bank row, from the registers of all its bank rows.
     #[inline(always)]
-    unsafe fn store_sums(p: *mut u32, _stride: usize, sums: Self::V) {
-        // SAFETY: the caller's promise: one row of full length.
-        unsafe { Self::store(p, sums) }
+    unsafe fn row_sums<const NV: usize>(sums: &[Self::V; NV], _row: usize, v: usize) -> Self::V {
+        sums[v]
     }
 }
 

@@ -268,9 +268,12 @@ impl TileLanes for NeonCodes {
         unsafe { vsetq_lane_s32::<0>(*p.cast(), vdupq_n_s32(0)) }
     }
     #[inline(always)]
-    unsafe fn store_sums(p: *mut u32, _stride: usize, sums: int32x4_t) {
-        // SAFETY: valid for one word by contract.
-        unsafe { *p = vaddvq_s32(sums) as u32 }
+    unsafe fn row_sums<const NV: usize>(sums: &[int32x4_t; NV], _row: usize, v: usize) -> int32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe {
+            let pairs = |i: usize| vpaddq_s32(sums[4 * v + i], sums[4 * v + i + 1]);
+            vpaddq_s32(pairs(0), pairs(2))
+        }
     }
 }
 

@@ -51,12 +51,13 @@ impl TileLanes for NeonI8mm {
         // SAFETY: valid for two words of each of two rows by contract; unaligned loads.
         unsafe { vcombine_s32(vld1_s32(p.cast()), vld1_s32(p.add(stride).cast())) }
     }
+    /// A register holds the sums of two rows with two.
     #[inline(always)]
-    unsafe fn store_sums(p: *mut u32, stride: usize, sums: int32x4_t) {
-        // SAFETY: valid for two words of each of two rows by contract; unaligned stores. The first row comes last, to stay.
+    unsafe fn row_sums<const NV: usize>(sums: &[int32x4_t; NV], row: usize, v: usize) -> int32x4_t {
+        // SAFETY: NEON is the contract of the trait.
         unsafe {
-            vst1_s32(p.add(stride).cast(), vget_high_s32(sums));
-            vst1_s32(p.cast(), vget_low_s32(sums));
+            let (a, b) = (vreinterpretq_s64_s32(sums[2 * v]), vreinterpretq_s64_s32(sums[2 * v + 1]));
+            vreinterpretq_s32_s64(if row == 0 { vzip1q_s64(a, b) } else { vzip2q_s64(a, b) })
         }
     }
 }

@@ -1,14 +1,15 @@
 //! `nnn demo`: plain and debiased retrieval on the shipped embeddings, in f32 and int8, as one page and one picture.
 
-use crate::eval::{Hubness, occurrences, recall};
-use crate::failure::{Failure, Result, fail, fail_at};
-use crate::files::{Vectors, read_column};
+use crate::answers::Answers;
+use crate::failure::{Result, fail, fail_at};
+use crate::files::{Vectors, read_lines};
 use crate::output::Output;
 use crate::passes::{self, Hits};
 use crate::plot;
+use crate::shipped;
 use crate::source::{Owned, Source};
 use crate::text::{machine, shorten, thousands};
-use nnn::Element;
+use nnn::{Element, Hubness, Positives};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -38,7 +39,7 @@ struct Set {
     bank: Owned<f32>,
     queries: Owned<f32>,
     /// The gallery row that answers each query.
-    answers: Vec<u32>,
+    answers: Answers,
     gallery_texts: Vec<String>,
     query_texts: Vec<String>,
 }
@@ -62,7 +63,8 @@ struct Comparison {
 
 pub fn run(options: &Options, out: &mut impl Write) -> Result<()> {
     let svg = Output::new(&options.svg, &[])?;
-    let set = load(&data_folder(options.data.as_deref()))?;
+    let set = load(options.data.as_deref())?;
+    let answers = set.answers.positives()?;
     let (rows, bank_rows, query_rows) = (rows(&set.gallery), rows(&set.bank), rows(&set.queries));
     if options.k > bank_rows {
         return fail(format!("-k {} is more than the {bank_rows} rows of the bank; lower it", options.k));
@@ -78,20 +80,20 @@ pub fn run(options: &Options, out: &mut impl Write) -> Result<()> {
     )?;
     writeln!(out, "NNN with k = {}, alpha = {}\n", options.k, options.alpha)?;
 
-    let f32_side = compare("f32", &set.gallery, &set.bank, &set.queries, &set.answers, options)?;
+    let f32_side = compare("f32", &set.gallery, &set.bank, &set.queries, &answers, options)?;
     let (gallery, bank, queries) = (set.gallery.quantized()?, set.bank.quantized()?, set.queries.quantized()?);
-    let int8_side = compare("int8", &gallery, &bank, &queries, &set.answers, options)?;
+    let int8_side = compare("int8", &gallery, &bank, &queries, &answers, options)?;
 
     write_quality(out, &[&f32_side, &int8_side])?;
     let [before, after] = [&f32_side.plain, &f32_side.debiased].map(|way| way.recall[0]);
     writeln!(out, "Right at the first place: {before:.1} % of the queries before, {after:.1} % after.\n")?;
     write_speed(out, &[&f32_side, &int8_side], rows, bank_rows, query_rows, dim, options.threads)?;
-    write_examples(out, &set, &f32_side)?;
+    write_examples(out, &set, &answers, &f32_side)?;
 
     let picture = plot::Picture {
         before: &f32_side.plain.occurrences,
         after: &f32_side.debiased.occurrences,
-        recall: [f32_side.plain.recall[0], f32_side.debiased.recall[0]],
+        recall: Some([f32_side.plain.recall[0], f32_side.debiased.recall[0]]),
         hubness: [f32_side.plain.hubness, f32_side.debiased.hubness],
         queries: query_rows,
         k: options.k,
@@ -106,47 +108,28 @@ fn rows(matrix: &Owned<f32>) -> usize {
     Source::<f32>::rows(matrix)
 }
 
-/// The folder the user names, or that of the repository the program was built from.
-fn data_folder(named: Option<&Path>) -> PathBuf {
-    let shipped = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/pydoc-minilm");
-    named.map_or_else(shipped, Path::to_owned)
-}
-
-fn load(folder: &Path) -> Result<Set> {
-    if let Some(missing) = FILES.iter().map(|name| folder.join(name)).find(|path| !path.is_file()) {
-        return fail_at(
-            &missing,
-            "is missing; run the demo from a clone of the repository, or name the clone's examples/data/pydoc-minilm with --data",
-        );
-    }
-    let [gallery, bank, queries, answers, gallery_texts, query_texts] = FILES.map(|name| folder.join(name));
-    let matrix = |path: &Path| Owned::normalized(&Vectors::open(path)?);
+fn load(folder: Option<&Path>) -> Result<Set> {
+    let matrix = |name: &str| Owned::normalized(&Vectors::open(&shipped::file(folder, name)?)?);
+    let (gallery, queries) = (matrix(shipped::GALLERY)?, matrix(shipped::QUERIES)?);
+    let answers = Answers::read(&shipped::file(folder, shipped::ANSWERS)?, rows(&queries), rows(&gallery))?;
     let set = Set {
-        gallery: matrix(&gallery)?,
-        bank: matrix(&bank)?,
-        queries: matrix(&queries)?,
-        answers: read_column::<i32>(&answers, "answers", "<i4")?.into_iter().map(|row| row as u32).collect(),
-        gallery_texts: read_lines(&gallery_texts)?,
-        query_texts: read_lines(&query_texts)?,
+        gallery,
+        bank: matrix(shipped::BANK)?,
+        queries,
+        answers,
+        gallery_texts: read_lines(&shipped::file(folder, shipped::GALLERY_TEXTS)?)?,
+        query_texts: read_lines(&shipped::file(folder, shipped::QUERY_TEXTS)?)?,
     };
     let dims = [&set.gallery, &set.bank, &set.queries].map(Source::<f32>::dim);
-    let whole = dims == [dims[0]; 3]
-        && set.gallery_texts.len() == rows(&set.gallery)
-        && set.query_texts.len() == rows(&set.queries)
-        && set.answers.len() == rows(&set.queries)
-        && set.answers.iter().all(|&row| (row as usize) < rows(&set.gallery));
+    let whole =
+        dims == [dims[0]; 3] && set.gallery_texts.len() == rows(&set.gallery) && set.query_texts.len() == rows(&set.queries);
     if !whole {
-        return fail_at(folder, "holds files that do not belong together; restore the folder from the repository");
+        return fail_at(
+            &shipped::folder(folder),
+            "holds files that do not belong together; restore the folder from the repository",
+        );
     }
     Ok(set)
-}
-
-const FILES: [&str; 6] = ["gallery.npy", "bank.npy", "queries.npy", "answers.npy", "gallery.txt", "queries.txt"];
-
-fn read_lines(path: &Path) -> Result<Vec<String>> {
-    let text = std::fs::read_to_string(path);
-    let text = text.map_err(|error| Failure::Message(format!("{}: cannot be read: {error}", path.display())))?;
-    Ok(text.lines().map(str::to_owned).collect())
 }
 
 fn compare<T: Element>(
@@ -154,16 +137,21 @@ fn compare<T: Element>(
     gallery: &impl Source<T>,
     bank: &impl Source<T>,
     queries: &impl Source<T>,
-    answers: &[u32],
+    answers: &Positives,
     options: &Options,
 ) -> Result<Comparison> {
     let Options { k, alpha, threads, .. } = *options;
     let (bias, bias_time) = timed(|| passes::bias(gallery, bank, k, alpha, threads))?;
     let retrieve = |bias: Option<&[f32]>| -> Result<Retrieval> {
         let (hits, time) = timed(|| passes::search(queries, gallery, bias, DEPTH, threads))?;
-        let occurrences = occurrences(hits.queries(), DEPTH, gallery.rows());
-        let hubness = Hubness::of(&occurrences);
-        Ok(Retrieval { recall: recall(hits.queries(), answers, DEPTHS), hits, occurrences, hubness, time })
+        let occurrences = hits.occurrences(DEPTH, gallery.rows())?;
+        let hubness = nnn::hubness(&occurrences)?;
+        let ranks = hits.ranks(answers)?;
+        let mut recall = [0.0; 3];
+        for (recall, depth) in recall.iter_mut().zip(DEPTHS) {
+            *recall = 100.0 * nnn::recall(&ranks, depth)?;
+        }
+        Ok(Retrieval { recall, hits, occurrences, hubness, time })
     };
     Ok(Comparison { name, plain: retrieve(None)?, debiased: retrieve(Some(&bias))?, bias_time })
 }
@@ -190,10 +178,10 @@ fn write_quality(out: &mut impl Write, sides: &[&Comparison]) -> Result<()> {
         for (label, way) in [("plain", &side.plain), ("debiased", &side.debiased)] {
             let name = if label == "plain" { side.name } else { "" };
             let [r1, r5, r10] = way.recall;
-            let Hubness { skewness, max, never } = way.hubness;
+            let Hubness { skewness, maximum, never, .. } = way.hubness;
             writeln!(
                 out,
-                "  {name:<6}{label:<10} {r1:>7.2} {r5:>7.2} {r10:>7.2}   |  {skewness:>10.3} {max:>6} {:>15.2} %",
+                "  {name:<6}{label:<10} {r1:>7.2} {r5:>7.2} {r10:>7.2}   |  {skewness:>10.3} {maximum:>6} {:>15.2} %",
                 100.0 * never
             )?;
         }
@@ -239,19 +227,20 @@ fn write_speed(
 }
 
 /// Queries that a hub answered before and the right row answers now, the largest hubs first.
-fn write_examples(out: &mut impl Write, set: &Set, side: &Comparison) -> Result<()> {
+fn write_examples(out: &mut impl Write, set: &Set, answers: &Positives, side: &Comparison) -> Result<()> {
     struct Example {
         query: usize,
         hub: u32,
+        now: u32,
         count: u32,
     }
-    let firsts = side.plain.hits.queries().zip(side.debiased.hits.queries()).zip(&set.answers).enumerate();
+    let firsts = side.plain.hits.queries().zip(side.debiased.hits.queries()).enumerate();
     let mut examples: Vec<Example> = firsts
-        .filter_map(|(query, ((plain, debiased), &answer))| {
-            let (hub, now) = (plain.first()?.id, debiased.first()?.id);
+        .filter_map(|(query, (plain, debiased))| {
+            let (hub, now, right) = (plain.first()?.id, debiased.first()?.id, answers.of(query));
             let readable = set.query_texts[query].chars().count() <= EXAMPLE_CHARS;
             let count = side.plain.occurrences[hub as usize];
-            (readable && hub != answer && now == answer).then_some(Example { query, hub, count })
+            (readable && !right.contains(&hub) && right.contains(&now)).then_some(Example { query, hub, now, count })
         })
         .collect();
     examples.sort_by_key(|example| (std::cmp::Reverse(example.count), example.hub, example.query));
@@ -260,12 +249,12 @@ fn write_examples(out: &mut impl Write, set: &Set, side: &Comparison) -> Result<
         return Ok(());
     }
     writeln!(out, "Queries that a hub answered, and that the right function answers now:")?;
-    for Example { query, hub, count } in examples.iter().take(EXAMPLES) {
+    for Example { query, hub, now, count } in examples.iter().take(EXAMPLES) {
         let after = side.debiased.occurrences[*hub as usize];
         writeln!(out, "  \"{}\"", set.query_texts[*query])?;
         writeln!(out, "     before  {}", shorten(&set.gallery_texts[*hub as usize]))?;
         writeln!(out, "             wrong: a hub, among the first 10 of {count} queries ({after} after debiasing)")?;
-        writeln!(out, "     after   {}", shorten(&set.gallery_texts[set.answers[*query] as usize]))?;
+        writeln!(out, "     after   {}", shorten(&set.gallery_texts[*now as usize]))?;
     }
     writeln!(out)?;
     Ok(())

@@ -105,13 +105,19 @@ impl Vectors {
 
     /// Rows of the file where they lie, if they are f32 in this machine's byte order and aligned.
     pub fn in_place(&self, rows: Range<usize>) -> Result<Option<Matrix<'_, f32>>> {
-        let Layout { element, dim, stride, .. } = self.layout;
+        let count = rows.len();
+        let Some((floats, stride)) = self.floats_in_place(rows)? else { return Ok(None) };
+        Ok(Some(Matrix::with_stride(floats, count, self.layout.dim, stride)?))
+    }
+
+    /// Their elements, and how many lie from one row to the next.
+    pub fn floats_in_place(&self, rows: Range<usize>) -> Result<Option<(&[f32], usize)>> {
+        let Layout { element, stride, .. } = self.layout;
         if element != Element::F32 || cfg!(target_endian = "big") {
             return Ok(None);
         }
         self.check_dims(rows.clone())?;
-        let Ok(floats) = bytemuck::try_cast_slice::<u8, f32>(self.span(&rows)) else { return Ok(None) };
-        Ok(Some(Matrix::with_stride(floats, rows.len(), dim, stride / 4)?))
+        Ok(bytemuck::try_cast_slice::<u8, f32>(self.span(&rows)).ok().map(|floats| (floats, stride / 4)))
     }
 
     /// Converts rows to f32, dense, into `out` (replacing what it holds).
@@ -192,6 +198,53 @@ pub fn read_column<T: npyz::Deserialize>(path: &Path, what: &str, dtype: &str) -
         Some(Err(_)) => fail_at(path, format!("is truncated: its header promises {} values; write it again", shape[0])),
         None => fail_at(path, format!("has dtype {found}; {what} must be {dtype}: save it with .astype({dtype:?})")),
     }
+}
+
+/// Whole numbers of any width from a `.npy` file of one or two dimensions, and the length of a row (1 of one dimension).
+pub fn read_integers(path: &Path, what: &str) -> Result<(Vec<i64>, usize)> {
+    let map = map_file(path)?;
+    let npy = npyz::NpyFile::new(&map[..]).or_else(|error| fail_at(path, not_npy(&error)))?;
+    let shape = npy.shape().to_vec();
+    let width = match shape[..] {
+        [_] => 1,
+        [_, width] => to_usize(path, width)?.max(1),
+        _ => return fail_at(path, format!("has shape {}; {what} need one or two dimensions", show_shape(&shape))),
+    };
+    if npy.order() == Order::Fortran && shape.len() > 1 {
+        return fail_at(path, "is in Fortran (column) order; save it with numpy.save(path, numpy.ascontiguousarray(x))");
+    }
+    let found = npy.dtype().descr();
+    let integers = match &npy.dtype() {
+        DType::Plain(plain) => match (plain.type_char(), plain.num_bytes()) {
+            (TypeChar::Int, Some(1)) => integers::<i8>(npy),
+            (TypeChar::Int, Some(2)) => integers::<i16>(npy),
+            (TypeChar::Int, Some(4)) => integers::<i32>(npy),
+            (TypeChar::Int, Some(8)) => integers::<i64>(npy),
+            (TypeChar::Uint, Some(1)) => integers::<u8>(npy),
+            (TypeChar::Uint, Some(2)) => integers::<u16>(npy),
+            (TypeChar::Uint, Some(4)) => integers::<u32>(npy),
+            _ => None,
+        },
+        _ => None,
+    };
+    match integers {
+        Some(Ok(values)) => Ok((values, width)),
+        Some(Err(_)) => fail_at(path, format!("is truncated: its header promises shape {}; write it again", show_shape(&shape))),
+        None => fail_at(path, format!("has dtype {found}; {what} must be whole numbers: save it with .astype('<i8')")),
+    }
+}
+
+fn integers<T: npyz::Deserialize + Into<i64>>(npy: npyz::NpyFile<&[u8]>) -> Option<std::io::Result<Vec<i64>>> {
+    let data = npy.try_data::<T>().ok()?;
+    Some(data.map(|value| value.map(Into::into)).collect())
+}
+
+/// Lines of a text file.
+pub fn read_lines(path: impl AsRef<Path>) -> Result<Vec<String>> {
+    let path = path.as_ref();
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|error| Failure::Message(format!("{}: cannot be read: {error}", path.display())))?;
+    Ok(text.lines().map(str::to_owned).collect())
 }
 
 fn map_file(path: &Path) -> Result<Mmap> {

@@ -116,7 +116,7 @@ impl Search {
     }
 }
 
-fn read_bias(path: &Path, gallery: &Vectors) -> Result<Vec<f32>> {
+pub fn read_bias(path: &Path, gallery: &Vectors) -> Result<Vec<f32>> {
     let bias = read_column::<f32>(path, "biases", "<f4")?;
     if bias.len() != gallery.rows() {
         return fail_at(

@@ -1,16 +1,28 @@
 //! `nnn`: debiased retrieval from the command line. This file holds the arguments; each subcommand's work is in a module.
 #![deny(unsafe_op_in_unsafe_fn)]
 
+mod answers;
+mod charts;
 mod demo;
-mod eval;
+mod evaluate;
 mod failure;
+mod fairness;
+mod family;
 mod files;
+mod hubs;
 mod jobs;
+mod labels;
+mod leaks;
+mod methods;
 mod output;
 mod passes;
 mod plot;
+mod rankings;
+mod set;
+mod shipped;
 mod source;
 mod text;
+mod tune;
 mod work;
 
 use clap::{Args, Parser, Subcommand};
@@ -50,6 +62,20 @@ enum Command {
     /// Hits are ordered by score (similarity minus bias) descending, then row ascending.
     #[command(after_help = FORMATS)]
     Search(SearchArgs),
+    /// Measure all methods side by side: does a correction help on these data, and which?
+    ///
+    /// Plain search, NNN, CSLS, DN, inverted softmax, QBNorm, DualIS, DualDIS, SN, DBSN and dual softmax: recall, the gain in R@1
+    /// with its paired bootstrap interval, hubness, time. Without files, on the shipped embeddings.
+    Evaluate(On<evaluate::Args>),
+    /// Choose k and alpha on held-out queries, or no correction if none is sure to help
+    ///
+    /// The whole grid of the NNN paper, 11 alphas x 10 ks, costs one pass over the bank and one over the queries. Without files, on
+    /// the shipped embeddings.
+    Tune(On<tune::Args>),
+    /// Show which gallery rows are hubs, before and after a correction
+    Hubs(On<hubs::Args>),
+    /// Measure whether retrieval prefers one of two attributes, before and after a correction
+    Fairness(On<fairness::Args>),
     /// List the instruction sets of this machine, slowest first
     Isa,
 }
@@ -74,6 +100,15 @@ struct Rows {
     /// Score with int8 codes (one scale per row) instead of f32
     #[arg(long)]
     int8: bool,
+}
+
+/// The arguments of a command that runs kernels.
+#[derive(Args)]
+struct On<A: Args> {
+    #[command(flatten)]
+    args: A,
+    #[command(flatten)]
+    machine: Machine,
 }
 
 #[derive(Args)]
@@ -172,6 +207,10 @@ fn run(command: Command, out: &mut impl Write) -> Result<()> {
             let SearchArgs { gallery, queries, bias, k, out_ids, out_scores, .. } = args;
             jobs::Search { gallery, queries, bias, k: k.get(), out_ids, out_scores, scoring }.run(out)
         }
+        Command::Evaluate(On { args, machine }) => evaluate::run(&args, machine.prepare()?, out),
+        Command::Tune(On { args, machine }) => tune::run(&args, machine.prepare()?, out),
+        Command::Hubs(On { args, machine }) => hubs::run(&args, machine.prepare()?, out),
+        Command::Fairness(On { args, machine }) => fairness::run(&args, machine.prepare()?, out),
         Command::Isa => {
             for isa in Isa::available() {
                 let mark = if isa == Isa::active() { "  (the one in use)" } else { "" };

@@ -3,7 +3,7 @@
 use crate::failure::{Result, fail};
 use crate::source::{Buffer, Source};
 use crate::work::{Progress, for_each, lock, part_rows};
-use nnn::{Element, Hit, Neighbors};
+use nnn::{Element, Hit, Neighbors, Positives};
 use std::sync::Mutex;
 
 /// Most gallery rows of a part of the bias pass. The more, the rarer the bank is converted and packed; the fewer, the finer the
@@ -51,7 +51,7 @@ pub fn bias<T: Element>(gallery: &impl Source<T>, bank: &impl Source<T>, k: usiz
 
 /// Why rows from `first` on have no bias. All values and alpha are finite and k is at most the bank's rows, so that something has
 /// overflowed f32: a product, which then is no neighbour, or the bias itself.
-fn no_bias(gallery: &str, first: usize, table: &[f32], k: usize) -> Result<()> {
+pub fn no_bias(gallery: &str, first: usize, table: &[f32], k: usize) -> Result<()> {
     match table.chunks_exact(k).position(|row| row.contains(&f32::NEG_INFINITY)) {
         Some(row) => fail(format!(
             "{gallery}: row {} (counted from 0) has fewer than {k} neighbours, because products with the bank overflow f32; \
@@ -73,11 +73,25 @@ pub struct Hits {
 const NO_HIT: Hit = Hit { score: f32::NEG_INFINITY, id: u32::MAX };
 
 impl Hits {
-    fn empty(queries: usize, k: usize) -> Result<Self> {
+    pub fn empty(queries: usize, k: usize) -> Result<Self> {
         match queries.checked_mul(k) {
             Some(places) => Ok(Hits { k, hits: vec![NO_HIT; places], found: vec![0; queries] }),
             None => fail(format!("{queries} queries with {k} hits each do not fit the memory; lower -k or split the queries")),
         }
+    }
+
+    /// How many queries have each gallery row among their first `n` hits.
+    pub fn occurrences(&self, n: usize, rows: usize) -> Result<Vec<u32>> {
+        let mut counts = vec![0; rows];
+        nnn::count_occurrences(&self.hits, &self.found, self.k, n.min(self.k), &mut counts)?;
+        Ok(counts)
+    }
+
+    /// The rank of each query's best answer among its hits.
+    pub fn ranks(&self, answers: &Positives) -> Result<Vec<u32>> {
+        let mut ranks = vec![0; self.found.len()];
+        nnn::best_ranks(&self.hits, &self.found, self.k, answers, &mut ranks)?;
+        Ok(ranks)
     }
 
     /// The hits of each query in turn.

@@ -1,7 +1,7 @@
-//! The picture of `nnn demo`: how often gallery rows are retrieved, before and after.
+//! The picture of `nnn demo` and `nnn hubs`: how often gallery rows are retrieved, before and after.
 
-use crate::eval::Hubness;
 use crate::failure::{Failure, Result};
+use nnn::Hubness;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -10,8 +10,8 @@ pub struct Picture<'a> {
     /// N_10 of every gallery row.
     pub before: &'a [u32],
     pub after: &'a [u32],
-    /// R@1, before and after.
-    pub recall: [f64; 2],
+    /// R@1 in percent, before and after, where the answers are known.
+    pub recall: Option<[f64; 2]>,
     pub hubness: [Hubness; 2],
     pub queries: usize,
     pub k: usize,
@@ -91,7 +91,7 @@ impl Picture<'_> {
         }
 
         // The rows that are retrieved more often than any row after debiasing.
-        let limit = self.hubness[1].max;
+        let limit = self.hubness[1].maximum;
         let hubs = self.before.iter().filter(|&&times| times > limit).count();
         if hubs > 0 {
             let (left, right, level) = (f64::from(limit) + 0.5, most_often - 0.5, HUB_LEVEL);
@@ -119,15 +119,17 @@ impl Picture<'_> {
         let keys = [("plain", BEFORE), ("debiased (NNN)", AFTER)];
         let text = || ("sans-serif", 16).into_font();
         let right = Pos::new(HPos::Right, VPos::Top);
-        for (column, right_edge) in ["R@1", "skewness", "largest"].iter().zip(COLUMNS) {
+        let columns = ["R@1", "skewness", "largest"].iter().zip(COLUMNS).skip(usize::from(self.recall.is_none()));
+        for (column, right_edge) in columns {
             root.draw_text(column, &text().color(&MUTED).pos(right), (right_edge, 84))?;
         }
         for (i, (name, color)) in keys.into_iter().enumerate() {
             let (x, y) = (464, 108 + 24 * i as i32);
             root.draw(&Rectangle::new([(x, y), (x + 15, y + 15)], color.filled()))?;
             root.draw_text(name, &text().color(&INK), (x + 25, y))?;
-            let Hubness { skewness, max, .. } = self.hubness[i];
-            let figures = [format!("{:.1} %", self.recall[i]), format!("{skewness:.2}"), max.to_string()];
+            let Hubness { skewness, maximum, .. } = self.hubness[i];
+            let recall = self.recall.map_or_else(String::new, |recall| format!("{:.1} %", recall[i]));
+            let figures = [recall, format!("{skewness:.2}"), maximum.to_string()];
             for (figure, right_edge) in figures.iter().zip(COLUMNS) {
                 root.draw_text(figure, &text().style(FontStyle::Bold).color(&INK).pos(right), (right_edge, y))?;
             }
@@ -161,8 +163,8 @@ mod tests {
         let picture = Picture {
             before: &before,
             after: &after,
-            recall: [12.34, 56.78],
-            hubness: [Hubness::of(&before), Hubness::of(&after)],
+            recall: Some([12.34, 56.78]),
+            hubness: [&before, &after].map(|counts| nnn::hubness(counts).unwrap()),
             queries: 1,
             k: 3,
             alpha: 0.5,

@@ -5,6 +5,7 @@ use crate::failure::{Result, fail};
 use crate::files::Vectors;
 use nnn::{Element, Matrix};
 use std::ops::Range;
+use std::path::Path;
 
 /// Rows that passes read in blocks.
 pub trait Source<T: Element>: Sync {
@@ -114,6 +115,106 @@ impl Source<i8> for FileRows<'_> {
         let block = self.floats(rows, floats)?;
         quantize(&block, codes, scales)?;
         Ok(Matrix::new(codes, block.rows(), block.dim())?.with_scale(scales)?)
+    }
+}
+
+/// A whole file as one matrix: where it lies, or converted in memory.
+pub struct Loaded {
+    vectors: Vectors,
+    name: String,
+    converted: Option<Vec<f32>>,
+}
+
+impl Loaded {
+    /// Reads all rows, scaled to unit length if `normalize`. Fails at the first value that is not finite.
+    pub fn open(path: &Path, normalize: bool) -> Result<Self> {
+        let vectors = Vectors::open(path)?;
+        let mut floats = Vec::new();
+        FileRows { vectors: &vectors, normalize }.floats(0..vectors.rows(), &mut floats)?;
+        let converted = (!floats.is_empty()).then_some(floats);
+        let name = vectors.path().display().to_string();
+        Ok(Loaded { vectors, name, converted })
+    }
+
+    pub fn vectors(&self) -> &Vectors {
+        &self.vectors
+    }
+
+    /// The file's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn whole(&self) -> Result<Whole<'_>> {
+        let (rows, dim) = (self.vectors.rows(), self.vectors.dim());
+        let (data, stride) = match &self.converted {
+            Some(floats) => (&floats[..], dim),
+            None => match self.vectors.floats_in_place(0..rows)? {
+                Some(place) => place,
+                None => return fail(format!("{} was not read", self.name)),
+            },
+        };
+        Ok(Whole { data, name: &self.name, rows, dim, stride })
+    }
+}
+
+/// All rows of a matrix in memory, of which ranges are matrices too.
+#[derive(Clone, Copy)]
+pub struct Whole<'a> {
+    data: &'a [f32],
+    name: &'a str,
+    rows: usize,
+    dim: usize,
+    stride: usize,
+}
+
+impl<'a> Whole<'a> {
+    /// A dense matrix; `data` holds whole rows.
+    pub fn dense(data: &'a [f32], dim: usize) -> Self {
+        Whole { data, name: "a matrix in memory", rows: data.len() / dim, dim, stride: dim }
+    }
+
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    pub fn matrix(&self) -> Result<Matrix<'a, f32>> {
+        self.range(0..self.rows)
+    }
+
+    pub fn range(&self, rows: Range<usize>) -> Result<Matrix<'a, f32>> {
+        let data = self.data.get(rows.start * self.stride..).unwrap_or_default();
+        Ok(Matrix::with_stride(data, rows.len(), self.dim, self.stride)?)
+    }
+
+    pub fn row(&self, i: usize) -> &'a [f32] {
+        &self.data[i * self.stride..][..self.dim]
+    }
+}
+
+impl Source<f32> for Whole<'_> {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn name(&self) -> String {
+        self.name.to_owned()
+    }
+
+    fn block_rows(&self) -> usize {
+        DIRECT_ROWS
+    }
+
+    fn block<'a>(&'a self, rows: Range<usize>, _: &'a mut Buffer) -> Result<Matrix<'a, f32>> {
+        self.range(rows)
     }
 }
 

@@ -1,6 +1,8 @@
 //! How numbers and names are printed.
 
+use crate::rankings::DEPTHS;
 use nnn::Isa;
+use serde_json::Value;
 
 /// A number with separators: 1,234,567.
 pub fn thousands(n: usize) -> String {
@@ -22,6 +24,25 @@ pub fn shorten(text: &str) -> String {
         return text.to_owned();
     }
     text.chars().take(CHARS - 3).chain("...".chars()).collect()
+}
+
+/// k = 16, alpha = 0.75
+pub fn parameters_text(parameters: &[(&str, f64)]) -> String {
+    parameters.iter().map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", ")
+}
+
+pub fn parameters_json(parameters: &[(&str, f64)]) -> Value {
+    parameters.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// Recalls in percent, by depth.
+pub fn json_recall(recalls: &[f64; 3]) -> Value {
+    DEPTHS
+        .iter()
+        .zip(recalls)
+        .map(|(depth, recall)| (depth.to_string(), Value::from(*recall)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 #[cfg(test)]

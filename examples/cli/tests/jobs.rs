@@ -102,11 +102,18 @@ fn biases_are_those_of_the_definition() {
 fn the_commands_of_the_readme_run() {
     let case = Case::new("readme", 40, 30, 5, 16);
     case.folder.write("captions.npy", &case.bank.npy());
-    case.folder.write("live.npy", &case.queries.npy());
+    for name in ["live.npy", "held-out.npy", "prompts.npy"] {
+        case.folder.write(name, &case.queries.npy());
+    }
+    let answers: Vec<u8> = (0..5i32).flat_map(i32::to_le_bytes).collect();
+    case.folder.write("answers.npy", &npy("<i4", false, &[5], &answers));
+    case.folder.write("names.txt", "name\n".repeat(40).as_bytes());
+    case.folder.write("labels.txt", "1\n-1\n".repeat(20).as_bytes());
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
     let commands: Vec<&str> = readme.lines().filter(|line| line.starts_with("nnn ")).collect();
-    assert!(commands.len() >= 2, "{commands:?}");
+    assert!(commands.len() >= 6, "{commands:?}");
     for command in commands {
+        let command = command.split('#').next().unwrap();
         run(case.folder.path(), &command.split_whitespace().skip(1).collect::<Vec<_>>());
     }
     assert_eq!(floats(&case.folder.read("bias.npy")), floats(&case.bias("gallery.npy", "bank.npy", &[])));

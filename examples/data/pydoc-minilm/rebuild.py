@@ -2,7 +2,7 @@
 """Rebuilds the embeddings of this folder from CPython's own source.
 
     python3.11 rebuild.py --check              compare the texts here with the standard library of this Python (needs nothing else)
-    python3.11 rebuild.py --out DIR            embed them again: gallery.npy, bank.npy, queries.npy in DIR
+    python3.11 rebuild.py --out DIR            embed them again: gallery.npy, bank.npy, queries.npy, queries_val.npy in DIR
 
 The texts come from the standard library of CPython 3.11.7 (another 3.11.x differs in a few docstrings: --check says which).
 Embedding needs `pip install numpy sentence-transformers`, and fetches the model all-MiniLM-L6-v2 (90 MB) on first use. The same
@@ -68,9 +68,9 @@ def lines(name):
     return (HERE / name).read_text(encoding="utf-8").splitlines()
 
 
-def answers():
+def answers(name):
     """The gallery row of each query: a one-dimensional little-endian int32 .npy, read without numpy."""
-    data = (HERE / "answers.npy").read_bytes()
+    data = (HERE / name).read_bytes()
     start = 10 + int.from_bytes(data[8:10], "little")
     return [int.from_bytes(data[i : i + 4], "little") for i in range(start, len(data), 4)]
 
@@ -88,7 +88,8 @@ def texts(stdlib):
     return {
         "gallery": [found[name][0] for name in gallery],
         "bank": [found[name][1] for name in bank],
-        "queries": [found[gallery[row]][1] for row in answers()],
+        "queries": [found[gallery[row]][1] for row in answers("answers.npy")],
+        "queries_val": [found[gallery[row]][1] for row in answers("answers_val.npy")],
     }
 
 
@@ -97,7 +98,7 @@ def check(built):
     differ = [(i, a, b) for i, (a, b) in enumerate(zip(lines("queries.txt"), built["queries"], strict=True)) if a != b]
     for i, shipped, source in differ[:5]:
         print(f"query {i}: shipped {shipped!r}, source {source!r}", file=sys.stderr)
-    leaked = set(built["queries"]) & set(built["bank"])
+    leaked = (set(built["queries"]) | set(built["queries_val"])) & set(built["bank"])
     print("texts: " + ", ".join(f"{name} {len(rows)}" for name, rows in built.items()))
     print(f"{len(differ)} queries differ from queries.txt, {len(leaked)} are also in the bank")
     return not differ and not leaked

@@ -1,0 +1,219 @@
+//! `nnn tune`: the whole grid of parameters on held-out queries, from one bank pass and one pass over the queries' scores; proposes
+//! nothing that is not sure to help.
+
+use crate::answers::{self, Answers};
+use crate::charts::HeatMap;
+use crate::evaluate::interval;
+use crate::failure::Result;
+use crate::family;
+use crate::leaks::{self, Leak};
+use crate::methods::parse_positive;
+use crate::output::Output;
+use crate::rankings::{self, Confidence, recalls, show_gain};
+use crate::set::{Files, Set, leaks_of};
+use crate::shipped;
+use crate::source::{Loaded, Whole};
+use crate::text::{json_recall, machine, parameters_json, parameters_text, thousands};
+use nnn::{Choice, Interval};
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// The grid of the NNN paper.
+const ALPHAS: [f32; 11] = [0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.125, 1.25, 1.375, 1.5];
+const KS: [usize; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+
+#[derive(clap::Args)]
+#[command(after_help = answers::FORMAT)]
+pub struct Args {
+    #[command(flatten)]
+    files: Files,
+    /// Queries that took no part in the choice, to judge it by
+    #[arg(long, value_name = "FILE", requires_all = ["test_answers", "gallery"])]
+    test_queries: Option<PathBuf>,
+    /// Their answers
+    #[arg(long, value_name = "FILE", requires = "test_queries")]
+    test_answers: Option<PathBuf>,
+    /// Compare the inverted softmax with these betas, too: a bank pass each
+    #[arg(long, value_name = "BETA,BETA,...", value_delimiter = ',', value_parser = parse_positive)]
+    betas: Vec<f32>,
+    /// Where to draw R@1 over alpha and k
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    #[command(flatten)]
+    confidence: Confidence,
+    /// Print JSON instead of tables
+    #[arg(long)]
+    json: bool,
+}
+
+/// A correction that could be proposed.
+struct Candidate {
+    name: &'static str,
+    parameters: Vec<(&'static str, f64)>,
+}
+
+/// Judgement on queries that took no part in the choice.
+struct Test {
+    queries: usize,
+    plain: [f64; 3],
+    /// With what was proposed: plain search, if nothing was.
+    tuned: [f64; 3],
+    gain: Interval,
+}
+
+pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
+    let inputs = args.files.inputs(&[&args.test_queries, &args.test_answers]);
+    let svg = args.svg.as_deref().map(|path| Output::new(path, &inputs)).transpose()?;
+    let set = args.files.read([shipped::TUNING_QUERIES, shipped::TUNING_ANSWERS])?;
+    let test_files = match (&args.test_queries, &args.test_answers) {
+        (Some(queries), Some(answers)) => Some((queries.clone(), answers.clone())),
+        _ if args.files.shipped() => {
+            let file = |name| shipped::file(args.files.data.as_deref(), name);
+            Some((file(shipped::QUERIES)?, file(shipped::ANSWERS)?))
+        }
+        _ => None,
+    };
+    let test = test_files.map(|(queries, answers)| args.files.queries(&queries, &answers, &set.gallery)).transpose()?;
+    let mut leaks = set.leaks()?;
+    if let Some((queries, _)) = &test {
+        leaks.extend(leaks_of(&set.bank, queries, leaks::QUERY)?);
+    }
+    let [gallery, bank, queries] = set.wholes()?;
+
+    // One pass over the bank, whatever the grid; then one over the scores of the queries.
+    let ks: Vec<usize> = KS.into_iter().filter(|k| *k <= bank.rows()).collect();
+    let started = Instant::now();
+    let mut biases = family::grid_biases(&gallery, &bank, &ks, &ALPHAS, threads)?;
+    let bank_time = started.elapsed();
+    // The mildest first, so that of equally good ones it is chosen.
+    let mut candidates: Vec<Candidate> = ALPHAS
+        .iter()
+        .flat_map(|alpha| ks.iter().map(|k| vec![("k", *k as f64), ("alpha", f64::from(*alpha))]))
+        .map(|parameters| Candidate { name: "NNN", parameters })
+        .collect();
+    for &beta in &args.betas {
+        biases.extend(family::softmax_bias(&mut family::log_sums(&gallery, &bank, beta, threads)?, beta)?);
+        candidates.push(Candidate { name: "inverted softmax", parameters: vec![("beta", f64::from(beta))] });
+    }
+    let started = Instant::now();
+    let ranks = rankings::ranks(&queries, &gallery, &biases, &set.answers, threads)?;
+    let grid_time = started.elapsed();
+    let choice = args.confidence.choose(&ranks, queries.rows())?;
+    let results = ranks.chunks_exact(queries.rows()).map(recalls).collect::<Result<Vec<_>>>()?;
+    let (plain, results) = (results[0], &results[1..]);
+
+    let proposed = choice.bias.map_or(&[][..], |at| &biases[at * gallery.rows()..][..gallery.rows()]);
+    let test = test.map(|test| judge(args, &gallery, proposed, &test, threads)).transpose()?;
+    if let Some(svg) = svg {
+        let cells = ks.len() * ALPHAS.len();
+        let recalls: Vec<f64> = results.iter().take(cells).map(|recalls| recalls[0]).collect();
+        let best = (0..cells).rev().max_by(|a, b| recalls[*a].total_cmp(&recalls[*b])).unwrap_or(0);
+        let map = HeatMap { ks: &ks, alphas: &ALPHAS, recalls: &recalls, plain: plain[0], best, queries: queries.rows() };
+        svg.stage_text(&map.svg()?)?.commit()?;
+    }
+    if args.json {
+        let report = report(&set, &candidates, plain, results, &choice, args, test.as_ref(), &leaks, [bank_time, grid_time]);
+        writeln!(out, "{report:#}")?;
+        return Ok(());
+    }
+    writeln!(out, "{}", set.describe())?;
+    let [bank_ms, grid_ms] = [bank_time, grid_time].map(|time| 1e3 * time.as_secs_f64());
+    writeln!(out, "bank pass {bank_ms:.0} ms, grid {grid_ms:.0} ms, {}\n", machine(threads))?;
+    write_grid(out, &ks, plain, results, &candidates)?;
+    write_choice(out, &candidates, &choice, args, test.as_ref())
+}
+
+/// `bias`: what was proposed, or nothing.
+fn judge(args: &Args, gallery: &Whole, bias: &[f32], (queries, answers): &(Loaded, Answers), threads: usize) -> Result<Test> {
+    let queries = queries.whole()?;
+    let ranks = rankings::ranks(&queries, gallery, bias, answers, threads)?;
+    let (plain, tuned) = (&ranks[..queries.rows()], &ranks[ranks.len() - queries.rows()..]);
+    let gain = args.confidence.gain(plain, tuned)?;
+    Ok(Test { queries: queries.rows(), plain: recalls(plain)?, tuned: recalls(tuned)?, gain })
+}
+
+fn write_grid(out: &mut impl Write, ks: &[usize], plain: [f64; 3], results: &[[f64; 3]], candidates: &[Candidate]) -> Result<()> {
+    writeln!(out, "R@1 in percent; plain search: {:.2}", plain[0])?;
+    write!(out, "{:>9}", "alpha")?;
+    for k in ks {
+        write!(out, "{:>8}", format!("k = {k}"))?;
+    }
+    writeln!(out)?;
+    for (alpha, recalls) in ALPHAS.iter().zip(results.chunks(ks.len())) {
+        write!(out, "{alpha:>9.3}")?;
+        for [r1, ..] in recalls {
+            write!(out, "{r1:>8.2}")?;
+        }
+        writeln!(out)?;
+    }
+    for (candidate, [r1, ..]) in candidates.iter().zip(results).skip(ks.len() * ALPHAS.len()) {
+        writeln!(out, "{}, {}: {r1:.2}", candidate.name, parameters_text(&candidate.parameters))?;
+    }
+    writeln!(out)?;
+    Ok(())
+}
+
+fn write_choice(out: &mut impl Write, candidates: &[Candidate], choice: &Choice, args: &Args, test: Option<&Test>) -> Result<()> {
+    let Candidate { name, parameters } = &candidates[choice.best];
+    let level = args.confidence.percent();
+    let best = format!("{name}, {}", parameters_text(parameters));
+    let gain = show_gain(&choice.gain);
+    match choice.bias {
+        Some(_) => writeln!(out, "Proposal: {best}. Gain in R@1: {gain} points; the {level} % interval excludes 0.")?,
+        None => writeln!(
+            out,
+            "Proposal: no correction. The best here is {best}, but the {level} % interval of its gain, {gain} points, does not exclude \
+             0: more queries may settle it."
+        )?,
+    }
+    match test {
+        Some(Test { queries, plain, tuned, gain }) => writeln!(
+            out,
+            "On the {} test queries, which took no part in the choice: R@1 {:.2} plain, {:.2} with the proposal, {} points.",
+            thousands(*queries),
+            plain[0],
+            tuned[0],
+            show_gain(gain)
+        )?,
+        None => writeln!(out, "The best of many looks better than it is: judge it with --test-queries and --test-answers.")?,
+    }
+    Ok(())
+}
+
+#[allow(clippy::too_many_arguments)] // all there is to say
+fn report(
+    set: &Set,
+    candidates: &[Candidate],
+    plain: [f64; 3],
+    results: &[[f64; 3]],
+    choice: &Choice,
+    args: &Args,
+    test: Option<&Test>,
+    leaks: &[Leak],
+    [bank_time, grid_time]: [Duration; 2],
+) -> Value {
+    let candidate = |at: usize| {
+        json!({
+            "name": candidates[at].name,
+            "parameters": parameters_json(&candidates[at].parameters),
+            "recall": json_recall(&results[at]),
+        })
+    };
+    json!({
+        "set": set.json(),
+        "plain": json_recall(&plain),
+        "grid": (0..candidates.len()).map(candidate).collect::<Vec<_>>(),
+        "confidence": args.confidence.percent(),
+        "best": candidate(choice.best),
+        "best_gain": interval(&choice.gain),
+        "proposal": choice.bias.map(candidate),
+        "test": test.map(|test| json!({
+            "queries": test.queries, "plain": json_recall(&test.plain), "tuned": json_recall(&test.tuned), "gain": interval(&test.gain),
+        })),
+        "leaks": leaks.iter().map(Leak::json).collect::<Vec<_>>(),
+        "bank_seconds": bank_time.as_secs_f64(),
+        "grid_seconds": grid_time.as_secs_f64(),
+    })
+}

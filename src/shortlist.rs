@@ -118,7 +118,8 @@ impl Shortlist<'_> {
         if held.len() <= k {
             return;
         }
-        let reached = reached_by(isa, held, k, if slack { (held.len() - k) / 8 } else { 0 });
+        // One zero: what is filled in below must not be -0.
+        let reached = reached_by(isa, held, k, if slack { (held.len() - k) / 8 } else { 0 }) + 0.0;
         let above = kernel::retain_above(isa, held, reached);
         // Equal scores that reach it may be more than there is room for; of those as many as complete k are kept.
         if let Some(equal) = held.get_mut(above..k) {

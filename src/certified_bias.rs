@@ -20,7 +20,7 @@ use core::ops::Range;
 /// [`bias`](crate::bias()) of f32 rows, bit for bit, by their codes.
 ///
 /// O(rows * bank * dim) of int8 work and, on real embeddings, about 2 k pairs a gallery row of f32 work; see [`Certificate`].
-/// `scratch`: [`certified_scratch`].
+/// `scratch`: [`certified_scratch`](crate::certified_scratch).
 ///
 /// # Errors
 /// As [`bias`](crate::bias()).
@@ -51,7 +51,7 @@ pub fn bias_certified(
 }
 
 impl Neighbors<'_> {
-    /// [`update`](Self::update) with f32 rows, bit for bit, by their codes. `scratch`: [`certified_scratch`].
+    /// [`update`](Self::update) with f32 rows, bit for bit, by their codes. `scratch`: [`certified_scratch`](crate::certified_scratch).
     ///
     /// # Errors
     /// As [`update`](Self::update).

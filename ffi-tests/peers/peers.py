@@ -57,7 +57,7 @@ class Run:
         self.lib, self.native = Library(), Native()
         self.isa = self.lib.isa()
         self.random = np.random.default_rng(1)
-        self.skipped, self.groups = {}, []
+        self.skipped, self.slow, self.groups = {}, set(), []
 
     # ---- the machine's limits ----
 
@@ -111,7 +111,9 @@ class Run:
     def peers(self, table):
         chosen = {n: f for n, f in table.items() if not self.options.ours or n.startswith("FAISS Index")}
         for name, factory in chosen.items():
-            if name not in self.skipped:
+            if name in self.slow:
+                print(f"  left out of the quick run from here on, more than 8 times slower than ours: {name}")
+            elif name not in self.skipped:
                 yield name, factory
 
     def skip(self, name, error):
@@ -135,6 +137,8 @@ class Run:
     def table(self, title, group, everyone, base, unit, operations=None, bars=True, budget=None, turn=None):
         rounds = 7 if self.full else 5
         interleave(everyone, rounds, turn or 0.02, budget or (60 if self.full else 0.6))
+        if not self.full:
+            self.slow |= {c.name for c in everyone if c.first and c.ratio(base) > 8}
         scale = {"s": 1, "ms": 1e3, "ns": 1e9}[unit]
         rate = operations is not None
         print(f"\n{title}")

@@ -175,10 +175,11 @@ fn add_scores(isa: Supported, best: &mut [Hit], count: &mut u32, scores: &[f32],
 /// been made absolute by the caller and are disjoint. O(k + b). Associative and commutative: any order of merging gives the same.
 ///
 /// # Errors
-/// `K` (k = 0), `Capacity` (`a` shorter than k), `Range` (`a_len` above k), `Value` (a list is not in hit order, or holds NaN).
+/// `K` (k = 0), `Capacity` (`a` shorter than k), `Range` (`a_len` above k, or a result above 2^32 - 1), `Value` (a list is not in hit order, or holds NaN).
 pub fn merge_hits(a: &mut [Hit], a_len: &mut u32, b: &[Hit], k: usize) -> Result<()> {
     ensure(k > 0, Status::K, "k")?;
     ensure(*a_len as usize <= k, Status::Range, "a_len")?;
+    ensure(u32::try_from(k.min(b.len().saturating_add(*a_len as usize))).is_ok(), Status::Range, "b")?;
     ensure(a.len() >= k, Status::Capacity, "a")?;
     let best = a.get_mut(..k).unwrap_or_default();
     ensure(in_order(best.get(..*a_len as usize).unwrap_or_default()), Status::Value, "a")?;
@@ -197,12 +198,13 @@ fn in_order(hits: &[Hit]) -> bool {
 /// is no hit. O(len * k) at worst, O(len) for candidates that mostly do not rank.
 ///
 /// # Errors
-/// `K` (k = 0), `Range` (an id outside of `bias`), `Capacity` (`hits` shorter than min(k, candidates)), `Value` (NaN or infinity in
+/// `K` (k = 0), `Range` (an id outside of `bias`, a result above 2^32 - 1), `Capacity` (`hits` shorter than min(k, candidates)), `Value` (NaN or infinity in
 /// a candidate's score or its bias).
 pub fn rerank(candidates: &[Hit], bias: &[f32], k: usize, hits: &mut [Hit], found: &mut u32) -> Result<()> {
     ensure(k > 0, Status::K, "k")?;
     ensure(candidates.iter().all(|hit| (hit.id as usize) < bias.len()), Status::Range, "candidates")?;
     let room = k.min(candidates.len());
+    ensure(u32::try_from(room).is_ok(), Status::Range, "k")?;
     ensure(hits.len() >= room, Status::Capacity, "hits")?;
     ensure(candidates.iter().all(|hit| hit.score.is_finite()), Status::Value, "candidates")?;
     let bias_of = |hit: &Hit| bias.get(hit.id as usize).copied().unwrap_or(0.0);

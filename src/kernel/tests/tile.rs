@@ -192,6 +192,52 @@ fn every_shape<T: Sample>() {
     }
 }
 
+/// Every length, with both sides misaligned by a number of elements that changes with it; and at some lengths every misalignment.
+fn every_length<T: Sample>() {
+    const LINE: usize = 64;
+    let (rows, bank_rows) = (3, 21);
+    let mut scratch = vec![0xA5u8; FULL];
+    let mut check = |dim: usize, offsets: &[(usize, usize)]| {
+        let problem = Problem::<T>::new(dim as u64, rows, bank_rows, dim, (dim, dim));
+        for &(g, b) in offsets {
+            // One more than a line, so that a start anywhere in the first line is `offset` elements past a line's beginning.
+            let moved = |data: &[T], offset: usize| {
+                let mut memory = vec![T::GAP; LINE + offset + data.len()];
+                let start = memory.as_ptr().align_offset(LINE).min(LINE) + offset;
+                memory[start..][..data.len()].copy_from_slice(data);
+                (memory, start)
+            };
+            let ((gallery, g_start), (bank, b_start)) = (moved(&problem.gallery, g), moved(&problem.bank, b));
+            let gallery = Matrix::new(&gallery[g_start..], rows, dim).unwrap();
+            let bank = Matrix::new(&bank[b_start..], bank_rows, dim).unwrap();
+            for isa in isas() {
+                let scores = pass(isa, &gallery, Span::new(0, rows), &bank, &mut scratch);
+                for (i, score) in scores.iter().enumerate() {
+                    T::check(isa, &problem.answers[i], *score, || format!("dim {dim} offsets {g}, {b}: pair {i}"));
+                }
+            }
+        }
+    };
+    let most = LINE / size_of::<T>();
+    for dim in 1..=1040 {
+        check(dim, &[(dim % most, dim / 7 % most)]);
+    }
+    let all: Vec<(usize, usize)> = (0..most).flat_map(|g| (0..most).map(move |b| (g, b))).collect();
+    for dim in [5, 67] {
+        check(dim, &all);
+    }
+}
+
+#[test]
+fn every_length_and_misalignment_gives_the_chain_of_each_pair() {
+    every_length::<f32>();
+}
+
+#[test]
+fn every_length_and_misalignment_of_codes_is_exact() {
+    every_length::<i8>();
+}
+
 #[test]
 fn every_tile_shape_gives_the_chain_of_each_pair() {
     every_shape::<f32>();

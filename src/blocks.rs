@@ -28,15 +28,19 @@ pub(crate) struct Strip {
     pub allowed: u64,
 }
 
-/// The strips of a span that hold an allowed row.
-pub(crate) fn strips(span: Span, allow: Option<&[u64]>) -> impl Iterator<Item = Strip> {
-    let allowed = move |rows: Span| match allow {
+/// Which of the rows, all of one word of the bitmap, are allowed.
+pub(crate) fn allowed(rows: Span, allow: Option<&[u64]>) -> u64 {
+    match allow {
         Some(words) => {
             words.get(rows.first / 64).map_or(0, |word| word >> (rows.first % 64) & u64::MAX >> (64 - rows.count.clamp(1, 64)))
         }
         None => u64::MAX,
-    };
-    pieces(span, STRIP).map(move |rows| Strip { rows, allowed: allowed(rows) }).filter(|strip| strip.allowed != 0)
+    }
+}
+
+/// The strips of a span that hold an allowed row.
+pub(crate) fn strips(span: Span, allow: Option<&[u64]>) -> impl Iterator<Item = Strip> {
+    pieces(span, STRIP).map(move |rows| Strip { rows, allowed: allowed(rows, allow) }).filter(|strip| strip.allowed != 0)
 }
 
 /// A span cut at the multiples of a power of two.

@@ -76,6 +76,7 @@ impl Target<'_> {
     /// Takes the k best of row `i`, sorted and padded, or (but not into a table) in any order with their sum.
     pub(crate) fn take(&mut self, i: usize, best: &[f32], sum: Option<f64>) -> Result<()> {
         let k = best.len();
+        let sum = sum.filter(|_| !MICROCONTROLLER); // which has one way only
         let bias_of = |alpha| match sum {
             Some(sum) => Ok(mean_bias(sum, k, alpha)),
             None => row_bias(best, k, alpha).ok_or(Error { status: Status::K, argument: "k" }),
@@ -282,7 +283,7 @@ impl Sink for Rows<'_> {
 
 /// Adds the scores whose bit is set to a sorted row; NaN and infinities are left out. At most [`STRIP`] scores.
 pub(crate) fn add(isa: Supported, best: &mut [f32], scores: &[f32], mask: u64) {
-    if best.len() <= INSERT_MAX {
+    if best.len() <= INSERT_MAX && !MICROCONTROLLER {
         return kernel::insert_above(isa, best, scores, mask);
     }
     let Some(&last) = best.last() else { return };

@@ -1,7 +1,7 @@
 //! Serving: the k best rows by score minus bias, merging hits of shards, reranking hits of another engine.
 #![forbid(unsafe_code)]
 
-use crate::blocks::{BLOCK_ROWS, Strip, block_rows, blocks, strips};
+use crate::blocks::{BLOCK_ROWS, Strip, allowed, block_rows, blocks, strips};
 use crate::cpu::{self, MICROCONTROLLER, Supported};
 use crate::dot::{ensure_finite, row_span};
 use crate::kernel::{self, STRIP, Span};
@@ -78,6 +78,21 @@ pub(crate) fn scan<T: Element>(
     scratch: &mut [u8],
     mut give: impl FnMut(usize, Span, &mut [f32]),
 ) {
+    if MICROCONTROLLER {
+        // Memory is flash, and there is no cache: nothing is gained by queries that go together.
+        let mut own = [0f32; STRIP];
+        let (mut first, end) = (span.first, span.first + span.count);
+        while first < end {
+            let rows = Span::new(first, (STRIP - first % STRIP).min(end - first));
+            first += rows.count;
+            for q in 0..queries.rows() {
+                let scores = own.get_mut(..rows.count).unwrap_or_default();
+                T::grid(isa, queries, Span::new(q, 1), gallery, rows, scores, STRIP);
+                give(q, rows, scores);
+            }
+        }
+        return;
+    }
     let mut own = [0f32; STRIP];
     let scores = kernel::f32_part(scratch);
     let scores = if scores.len() < STRIP { &mut own } else { scores };
@@ -102,6 +117,9 @@ pub(crate) fn scan<T: Element>(
 
 /// Adds the allowed scores of a block to a query's hits.
 pub(crate) fn add_block(isa: Supported, best: &mut [Hit], count: &mut u32, block: Span, scores: &[f32], allow: Option<&[u64]>) {
+    if MICROCONTROLLER {
+        return add_scores(isa, best, count, scores, block.first, allowed(block, allow));
+    }
     for Strip { rows, allowed } in strips(block, allow) {
         let scores = scores.get(rows.first - block.first..).and_then(|s| s.get(..rows.count)).unwrap_or_default();
         add_scores(isa, best, count, scores, rows.first, allowed);

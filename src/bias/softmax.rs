@@ -178,6 +178,8 @@ struct Summed<'a> {
 }
 
 impl Sink for Summed<'_> {
+    const ALL: bool = true;
+
     fn limit(&mut self, _: usize) -> f32 {
         f32::NAN
     }

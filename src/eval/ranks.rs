@@ -178,8 +178,9 @@ pub fn ranks<T: Element>(
     let mut q = 0;
     while q < queries.rows() {
         let group = Span::new(q, block.min(queries.rows() - q));
-        let targets = values.chunks_exact_mut(runs).zip(ids.chunks_exact_mut(runs));
-        for (i, (values, ids)) in targets.take(group.count).enumerate() {
+        for i in 0..group.count {
+            let values = values.get_mut(i * runs..).and_then(|v| v.get_mut(..runs)).unwrap_or_default();
+            let ids = ids.get_mut(i * runs..).and_then(|v| v.get_mut(..runs)).unwrap_or_default();
             values.fill(f32::NEG_INFINITY);
             ids.fill(NOT_RANKED);
             for &id in positives.of(q + i) {

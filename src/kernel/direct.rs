@@ -10,13 +10,13 @@ use crate::cpu::Supported;
 use crate::matrix::{Element, Matrix};
 
 /// As [`tile_pass`](super::tile_pass); `None`: the scratch does not hold a strip of scores.
-pub(super) fn direct_pass<T: Element>(
+pub(super) fn direct_pass<T: Element, S: Sink>(
     isa: Supported,
     gallery: &Matrix<T>,
     rows: Span,
     bank: &Matrix<T>,
     scratch: &mut [u8],
-    sink: &mut impl Sink,
+    sink: &mut S,
 ) -> Option<()> {
     let strip = f32_part(scratch).get_mut(..STRIP)?;
     for row in 0..rows.count {
@@ -25,12 +25,12 @@ pub(super) fn direct_pass<T: Element>(
             let span = Span::new(first, STRIP.min(bank.rows() - first));
             let scores = strip.get_mut(..span.count)?;
             T::column(isa, gallery, rows.first + row, bank, span, scores);
-            let limit = sink.limit(row);
-            if limit.is_nan() {
+            if S::ALL {
                 sink.take_all(row, first, scores);
                 first += span.count;
                 continue;
             }
+            let limit = sink.limit(row);
             let mut mask = 0;
             for (i, score) in scores.iter().enumerate() {
                 let limit = sink.column_limits().map_or(limit, |limits| limits.get(first + i).copied().unwrap_or(f32::INFINITY));

@@ -35,7 +35,9 @@ const CHUNK_MAX: usize = 128;
 
 /// Who takes the scores of a pass.
 pub(crate) trait Sink {
-    /// What a score of the gallery row (relative to the pass) has to exceed to be of interest; NaN: all are.
+    /// Whether all scores are of interest: then limits are NaN, and [`take_all`](Self::take_all) gets them.
+    const ALL: bool = false;
+    /// What a score of the gallery row (relative to the pass) has to exceed to be of interest.
     fn limit(&mut self, row: usize) -> f32;
     /// Where the sides are exchanged, so that the "bank" is a chunk of the gallery: what a score with each of its rows has to exceed,
     /// for as many rows as it has, up to a multiple of the panel width. Scales are then multiplied in the exchanged order.
@@ -110,13 +112,13 @@ pub(crate) fn tile_bytes<T: Element>(isa: Supported, dim: usize, bank_rows: usiz
 }
 
 /// Runs the pass. `None`: the scratch is below [`SCRATCH_MIN`], nothing was done.
-pub(crate) fn tile_pass<T: Element>(
+pub(crate) fn tile_pass<T: Element, S: Sink>(
     isa: Supported,
     gallery: &Matrix<T>,
     rows: Span,
     bank: &Matrix<T>,
     scratch: &mut [u8],
-    sink: &mut impl Sink,
+    sink: &mut S,
 ) -> Option<()> {
     if MICROCONTROLLER {
         return direct_pass(isa, gallery, rows, bank, scratch, sink);
@@ -173,7 +175,7 @@ struct Block<'a> {
 
 /// All groups of a chunk, whose first row is row `chunk_row` of the pass, against a packed part of a bank block.
 #[allow(clippy::too_many_arguments)] // the state of the pass, split so that the borrows are visible
-fn multiply<T: Element>(
+fn multiply<T: Element, S: Sink>(
     isa: Supported,
     plan: &Plan,
     gallery: &Matrix<T>,
@@ -183,7 +185,7 @@ fn multiply<T: Element>(
     copied: &mut [u32],
     sums: &mut [u32],
     masks: &mut [u64],
-    sink: &mut impl Sink,
+    sink: &mut S,
 ) -> Option<()> {
     let Plan { shape, .. } = *plan;
     let Block { bank, depth, .. } = *block;
@@ -249,7 +251,7 @@ fn multiply<T: Element>(
             for i in 0..rows {
                 let masks = masks.get(i * panel_count.get()..)?.get(..panel_count.get())?;
                 let (row, scores) = (chunk_row + first + i, as_f32(sums.get(i * plan.block..)?).get(..bank.count)?);
-                if sink.limit(row).is_nan() {
+                if S::ALL {
                     sink.take_all(row, bank.first, scores);
                 } else {
                     give(shape, row, bank, scores, masks, sink);

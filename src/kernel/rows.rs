@@ -215,6 +215,11 @@ pub(super) fn sum_if_exact(values: &[f32]) -> Option<f64> {
 /// `scores[i] -= bias[i]`; whether any is then greater than `threshold`. Without biases only the latter.
 #[inline(always)]
 pub(super) fn debias(scores: &mut [f32], bias: Option<&[f32]>, threshold: f32) -> bool {
+    if MICROCONTROLLER {
+        // The test of the strip that follows is enough.
+        scores.iter_mut().zip(bias.unwrap_or_default()).for_each(|(score, bias)| *score -= bias);
+        return true;
+    }
     let Some(bias) = bias else { return count_above(scores, threshold) > 0 };
     let mut above = 0u32; // as wide as the scores
     for (score, bias) in scores.iter_mut().zip(bias) {
@@ -227,6 +232,14 @@ pub(super) fn debias(scores: &mut [f32], bias: Option<&[f32]>, threshold: f32) -
 /// Turns exact dots (i32 bits) of a query into scores: `((f32)dot * scale_query) * scale_row`, each step rounded.
 #[inline(always)]
 pub(super) fn scale_scores(dots: &mut [f32], scale_query: f32, scale_rows: Option<&[f32]>) {
+    if MICROCONTROLLER {
+        // One loop, for its size.
+        for (i, dot) in dots.iter_mut().enumerate() {
+            let scale = scale_rows.and_then(|scales| scales.get(i).copied()).unwrap_or(1.0);
+            *dot = (dot.to_bits() as i32 as f32 * scale_query) * scale;
+        }
+        return;
+    }
     match scale_rows {
         Some(scales) => {
             for (dot, scale) in dots.iter_mut().zip(scales) {

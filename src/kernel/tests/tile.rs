@@ -31,6 +31,8 @@ struct All {
 }
 
 impl Sink for All {
+    const ALL: bool = true;
+
     fn limit(&mut self, _: usize) -> f32 {
         f32::NAN
     }

@@ -308,7 +308,7 @@ pub(crate) fn scratch_min(k: usize) -> usize {
     k.saturating_mul(4).saturating_add(list_words(k).saturating_mul(4)).saturating_add(kernel::SCRATCH_MIN + 64)
 }
 
-/// Recommended bytes of scratch of the certified functions: 1 MiB, or more for k above about 15,000. The least is
+/// Recommended bytes of scratch of the certified functions: 1 MiB, or more for k above 12,125. The least is
 /// `32 k + 5,196`: slower.
 pub fn certified_scratch(k: usize, dim: usize) -> usize {
     let _ = dim;

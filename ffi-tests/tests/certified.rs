@@ -1,7 +1,15 @@
 //! The certified functions against the f32 functions: every bit the same, on random, real and adversarial rows, however the rows are
 //! encoded, whatever the scratch; and the bound they rest on, against f64.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use nnn::{Bound, Certificate, Encoded, Hit, Isa, Matrix, Neighbors, Side};
+
+/// Held by every test: the choice of the instruction set is the process', and bits differ below fused multiply-add.
+fn one_at_a_time() -> MutexGuard<'static, ()> {
+    static CHOICE: Mutex<()> = Mutex::new(());
+    CHOICE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Rows with everything that the certified functions take beside them.
 struct Rows {
@@ -102,6 +110,7 @@ fn sides(gallery: Vec<f32>, bank: Vec<f32>, dim: usize, way: usize) -> (Rows, Ro
 
 #[test]
 fn biases_and_tables_have_the_bits_of_the_f32_path() {
+    let _alone = one_at_a_time();
     let mut compared = 0;
     let best = Isa::active();
     for isa in Isa::available() {
@@ -153,8 +162,27 @@ fn biases_and_tables_have_the_bits_of_the_f32_path() {
     println!("{compared} rows compared, 0 differences");
 }
 
+/// Other rows every day, so that over the life of a tree millions are compared. The seed is printed with a difference.
+#[test]
+fn biases_have_the_bits_of_the_f32_path_on_the_rows_of_today() {
+    let _alone = one_at_a_time();
+    let day = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |t| t.as_secs() / 86_400);
+    for (case, kind) in KINDS.iter().enumerate() {
+        let seed = day * 100 + case as u64;
+        let (m, n, dim, k) = (1500, 300, 5 + (seed % 60) as usize, 1 + (seed % 23) as usize);
+        let (gallery, bank) = sides(rows(kind, m, dim, seed), rows(kind, n, dim, !seed), dim, (seed % 4) as usize);
+        let (mut exact, mut certified) = (vec![7.0; m], vec![7.0; m]);
+        let mut scratch = vec![0; nnn::certified_scratch(k, dim)];
+        let plain = nnn::bias(&gallery.view(), &bank.view(), k, 0.75, 0..m, &mut scratch, &mut exact);
+        let done = nnn::bias_certified(&gallery.encoded(), &bank.encoded(), k, 0.75, 0..m, &mut scratch, &mut certified);
+        assert_eq!(plain.is_err(), done.is_err(), "seed {seed} {kind}");
+        assert_eq!(bits(&exact), bits(&certified), "seed {seed} {kind}");
+    }
+}
+
 #[test]
 fn hits_have_the_bits_of_the_f32_path() {
+    let _alone = one_at_a_time();
     let mut compared = 0;
     for (case, kind) in KINDS.iter().enumerate() {
         for (queries, m, dim, k) in [(1, 900, 48, 10), (19, 500, 33, 5), (3, 130, 130, 200), (17, 2000, 20, 64)] {
@@ -209,6 +237,7 @@ fn hits_have_the_bits_of_the_f32_path() {
 
 #[test]
 fn bounds_hold_against_f64() {
+    let _alone = one_at_a_time();
     for (case, kind) in KINDS.iter().enumerate().filter(|(_, kind)| **kind != "huge") {
         for dim in [1, 2, 7, 64, 100, 384] {
             for way in 0..4 {
@@ -237,6 +266,7 @@ fn bounds_hold_against_f64() {
 
 #[test]
 fn random_unit_rows_leave_a_short_list() {
+    let _alone = one_at_a_time();
     let (m, n, dim, k) = (64, 4000, 256, 16);
     let (gallery, bank) = sides(rows("unit", m, dim, 1), rows("unit", n, dim, 2), dim, 2);
     let mut bias = vec![0.0; m];
@@ -250,6 +280,7 @@ fn random_unit_rows_leave_a_short_list() {
 
 #[test]
 fn what_cannot_be_bounded_is_computed_in_f32_and_counted() {
+    let _alone = one_at_a_time();
     let (m, n, dim, k) = (6, 3000, 8, 4);
     // Copies of one row: all scores are within the error of each other, so no list can hold them.
     let (gallery, bank) = sides(rows("near ties", m, dim, 1), rows("near ties", n, dim, 1), dim, 0);
@@ -262,6 +293,7 @@ fn what_cannot_be_bounded_is_computed_in_f32_and_counted() {
 /// The C functions give what the Rust functions give.
 #[test]
 fn c_functions_do_the_same() {
+    let _alone = one_at_a_time();
     use nnn::abi::*;
     let (m, n, dim, k) = (30, 400, 33, 8);
     let (gallery, bank) = sides(rows("unit", m, dim, 1), rows("unit", n, dim, 2), dim, 3);

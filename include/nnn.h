@@ -895,7 +895,9 @@ nnn_status nnn_rerank_gated(const struct nnn_hit *candidates,
                             struct nnn_hit *hits,
                             uint32_t *found);
 
-/// Dual softmax (DSL) over a batch of live queries: reranks one query's candidates by score * e^(beta * (score - bias)) * queries.
+/// Dual softmax (DSL) over a batch of live queries: reranks one query's candidates by score * e^(beta * (score - bias)) * queries, in the
+/// log domain: the new score is score - bias + ln(max(score, 2^-126) * queries) / beta. Of rows whose score is not positive the order
+/// is that of score - bias.
 ///
 /// bias: bias_len floats, the inverted softmax (nnn_logsum_bias) of every gallery row with the live batch itself as the bank; beta: that
 /// of the bias, the inverse of the temperature; queries: how many the batch has.

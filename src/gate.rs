@@ -206,11 +206,14 @@ fn rank(candidates: &[Hit], k: usize, hits: &mut [Hit], score: impl Fn(&Hit) -> 
     count as u32
 }
 
-/// Dual softmax (DSL) over a batch of live queries: reranks one query's candidates by `score * softmax over the batch * queries`.
+/// Dual softmax (DSL) over a batch of live queries: reranks one query's candidates by `score * softmax over the batch * queries`, in
+/// the log domain.
 ///
 /// `bias`, `beta`: the inverted softmax of every gallery row with **the live batch itself as the bank**, `beta` the inverse of the
 /// temperature: [`LogSums`](crate::LogSums) updated with the queries, then `bias`. `queries`: how many they are. The new score is
-/// `score * e^(beta * (score - bias)) * queries`; what the batch's softmax cannot tell apart keeps its order of plain scores.
+/// `score - bias + ln(max(score, 2^-126) * queries) / beta`, that is `1 / beta` times the logarithm of the authors' product
+/// `score * e^(beta * (score - bias)) * queries`, which no `beta` underflows. The product ranks negative scores by the wrong end; here
+/// a score that is not positive counts as 2^-126, and such rows are in the order of `score - bias`.
 ///
 /// **Transductive**: each query's ranking depends on the other queries of the batch. Figures obtained with it do not compare with
 /// those of methods that see one query at a time, a batch of one changes nothing but the scale, and a service that answers queries
@@ -236,9 +239,10 @@ pub fn dual_softmax(
     let bias_of = |hit: &Hit| bias.get(hit.id as usize).copied().unwrap_or(0.0);
     ensure(candidates.iter().all(|hit| bias_of(hit).is_finite()), Status::Value, "bias")?;
     ensure(is_beta(beta), Status::Value, "beta")?;
+    let constant = libm::log(queries as f64);
     *found = rank(candidates, k, hits, |hit| {
-        let log = f64::from(beta) * (f64::from(hit.score) - f64::from(bias_of(hit)));
-        (f64::from(hit.score) * libm::exp(log) * queries as f64) as f32
+        let log = libm::log(f64::from(hit.score.max(f32::MIN_POSITIVE))) + constant;
+        (f64::from(hit.score) - f64::from(bias_of(hit)) + log / f64::from(beta)) as f32
     });
     Ok(())
 }

@@ -339,10 +339,18 @@ fn dual_softmax() {
             // As logarithms (a score next to 0 magnifies its rounding there).
             let clear = |hit: &&Hit| family.scores[q * GALLERY + hit.id as usize] > 0.01 && expected[hit.id as usize] > 1e-30;
             let (got, logs): (Vec<f64>, Vec<f64>) =
-                hits.iter().filter(clear).map(|hit| (f64::from(hit.score).ln(), expected[hit.id as usize].ln())).unzip();
+                hits.iter().filter(clear).map(|hit| (100.0 * f64::from(hit.score), expected[hit.id as usize].ln())).unzip();
             assert!(got.len() > 50, "{}", got.len());
             assert_close(&got, &logs, &format!("{isa:?} query {q}"));
-            assert_ranking(&hits, expected, &format!("{isa:?} query {q}"));
+            // The authors' product ranks negative scores by the wrong end; of the others the order is theirs.
+            let positive = |hit: &&Hit| family.scores[q * GALLERY + hit.id as usize] > 0.0;
+            let products: Vec<f64> = hits.iter().filter(positive).map(|hit| expected[hit.id as usize]).collect();
+            assert!(products.len() > 300 && products.windows(2).all(|pair| pair[0] >= pair[1] * (1.0 - 1e-4)));
+            // Nothing underflows: at any beta the order is that of the logarithms.
+            let sharp = family.softmax_bias(&live, 1000.0);
+            nnn::dual_softmax(candidates, &sharp, 1000.0, QUERIES, GALLERY, &mut hits, &mut found).unwrap();
+            let distinct = hits.windows(2).filter(|pair| pair[0].score > pair[1].score).count();
+            assert!(distinct > GALLERY * 9 / 10, "{distinct} of {GALLERY}");
         }
     });
 }

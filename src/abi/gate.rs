@@ -257,7 +257,9 @@ unsafe fn rerank_gated(
     crate::rerank_gated(candidates, views.get(..gates.len).unwrap_or_default(), rows, k, hits, found)
 }
 
-/// Dual softmax (DSL) over a batch of live queries: reranks one query's candidates by score * e^(beta * (score - bias)) * queries.
+/// Dual softmax (DSL) over a batch of live queries: reranks one query's candidates by score * e^(beta * (score - bias)) * queries, in the
+/// log domain: the new score is score - bias + ln(max(score, 2^-126) * queries) / beta. Of rows whose score is not positive the order
+/// is that of score - bias.
 ///
 /// bias: bias_len floats, the inverted softmax (nnn_logsum_bias) of every gallery row with the live batch itself as the bank; beta: that
 /// of the bias, the inverse of the temperature; queries: how many the batch has.

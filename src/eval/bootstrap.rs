@@ -42,11 +42,13 @@ impl Random {
 /// per cent. O(resamples * queries).
 ///
 /// # Errors
-/// `K` (k = 0), `Range` (`after` is not as long as `before`), `Capacity` (no `work`), `Value` (no ranks; `confidence` not between 0
+/// `K` (k = 0), `Range` (`after` is not as long as `before`, or 2^31 queries), `Capacity` (no `work`), `Value` (no ranks; `confidence` not between 0
 /// and 1).
 pub fn bootstrap(before: &[u32], after: &[u32], k: usize, confidence: f64, seed: u64, work: &mut [u32]) -> Result<Interval> {
     ensure(k > 0, Status::K, "k")?;
-    ensure(after.len() == before.len() && u32::try_from(before.len()).is_ok(), Status::Range, "after")?;
+    // Shifted differences reach twice the queries.
+    let fits = u32::try_from(before.len().saturating_mul(2)).is_ok();
+    ensure(after.len() == before.len() && fits, Status::Range, "after")?;
     ensure(!work.is_empty(), Status::Capacity, "work")?;
     ensure(!before.is_empty(), Status::Value, "before")?;
     ensure(confidence > 0.0 && confidence < 1.0, Status::Value, "confidence")?;

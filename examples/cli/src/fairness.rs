@@ -5,7 +5,9 @@ use crate::failure::{Result, fail_at};
 use crate::files::read_lines;
 use crate::hubs::nnn_bias;
 use crate::labels::{self, Attributes};
+use crate::leaks::{self, Leak};
 use crate::passes::{self, Hits};
+use crate::set::leaks_of;
 use crate::shipped;
 use crate::source::{Loaded, Whole};
 use crate::text::{machine, thousands};
@@ -106,6 +108,8 @@ struct Run {
 pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
     let inputs = read(args)?;
     let [gallery, bank, queries] = [inputs.gallery.whole()?, inputs.bank.whole()?, inputs.queries.whole()?];
+    let found = [leaks_of(&inputs.bank, &inputs.queries, leaks::QUERY)?, leaks_of(&inputs.bank, &inputs.gallery, leaks::GALLERY)?];
+    let leaks: Vec<Leak> = found.into_iter().flatten().collect();
     let depth = args.n.iter().map(|n| n.get()).max().unwrap_or(1);
     if depth > gallery.rows() {
         let path = inputs.gallery.vectors().path();
@@ -139,7 +143,7 @@ pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
     let share = |value: i8| inputs.labels.iter().filter(|label| **label == value).count();
     let (a, b) = (share(1), share(-1));
     if args.json {
-        writeln!(out, "{:#}", report(args, &runs, [a, b], gallery.rows(), queries.rows()))?;
+        writeln!(out, "{:#}", report(args, &runs, [a, b], gallery.rows(), queries.rows(), &leaks))?;
         return Ok(());
     }
     let even = (a as f64 - b as f64) / gallery.rows() as f64;
@@ -219,7 +223,7 @@ fn precision(hits: &Hits, positives: &Positives, n: usize) -> f64 {
     100.0 * sum as f64 / (n * hits.found.len()) as f64
 }
 
-fn report(args: &Args, runs: &[Run], [a, b]: [usize; 2], rows: usize, queries: usize) -> Value {
+fn report(args: &Args, runs: &[Run], [a, b]: [usize; 2], rows: usize, queries: usize, leaks: &[Leak]) -> Value {
     let depths = |run: &Run| -> Vec<Value> {
         let depth = |(i, (n, fairness)): (usize, (&NonZeroUsize, &Fairness))| {
             let precision = run.precision.as_ref().map(|precision| precision[i]);
@@ -232,6 +236,7 @@ fn report(args: &Args, runs: &[Run], [a, b]: [usize; 2], rows: usize, queries: u
         "queries": queries,
         "k": args.k,
         "alpha": args.alpha,
+        "leaks": leaks.iter().map(Leak::json).collect::<Vec<_>>(),
         "runs": runs.iter().map(|run| json!({"name": run.name, "bank_rows": run.bank_rows, "depths": depths(run)})).collect::<Vec<_>>(),
     })
 }

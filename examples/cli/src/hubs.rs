@@ -4,9 +4,11 @@ use crate::answers::{self, Answers};
 use crate::failure::{Result, fail, fail_at};
 use crate::files::read_lines;
 use crate::jobs::read_bias;
+use crate::leaks::{self, Leak};
 use crate::output::Output;
 use crate::passes::{self, Hits};
 use crate::plot::Picture;
+use crate::set::leaks_of;
 use crate::shipped;
 use crate::source::{Loaded, Whole};
 use crate::text::{machine, shorten, thousands};
@@ -136,11 +138,14 @@ pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
     {
         return fail_at(path, format!("has {} lines, but the gallery has {rows} rows; give one line per row", texts.len()));
     }
+    let mut leaks: Vec<Leak> = Vec::new();
     let bias = match (&args.bias, &paths.bank) {
         (Some(path), _) => Some(read_bias(path, gallery_file.vectors())?),
         (None, Some(path)) => {
             let bank = open(path)?;
             gallery_file.vectors().same_dim(bank.vectors())?;
+            leaks.extend(leaks_of(&bank, &queries_file, leaks::QUERY)?);
+            leaks.extend(leaks_of(&bank, &gallery_file, leaks::GALLERY)?);
             Some(nnn_bias(&gallery, &bank, args.k.get(), args.alpha, threads)?)
         }
         (None, None) => None,
@@ -173,6 +178,7 @@ pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
             "depth": DEPTH,
             "before": before.json(),
             "after": after.as_ref().map(Side::json),
+            "leaks": leaks.iter().map(Leak::json).collect::<Vec<_>>(),
             "hubs": order.iter().map(hub).collect::<Vec<_>>(),
         });
         writeln!(out, "{report:#}")?;

@@ -1,6 +1,6 @@
 //! Attributes of rows: words, one per row.
 
-use crate::failure::{Result, fail_at};
+use crate::failure::{Result, fail, fail_at};
 use crate::files::{read_integers, read_lines};
 use std::path::Path;
 
@@ -23,6 +23,9 @@ pub struct Attributes {
 impl Attributes {
     /// 1 for A, -1 for B, 0 for neither, of each of `rows` rows. Both have to be there.
     pub fn read(&self, path: &Path, rows: usize, of: &str) -> Result<Vec<i8>> {
+        if self.attribute_a == self.attribute_b {
+            return fail("--attribute-a and --attribute-b are the same label; give two");
+        }
         let words = match path.extension().is_some_and(|e| e == "npy") {
             true => integers(path)?,
             false => read_lines(path)?,

@@ -32,25 +32,25 @@ pub struct Parameters {
     #[arg(long, default_value_t = 0.5, value_parser = crate::parse_alpha, allow_negative_numbers = true)]
     pub lambda: f32,
     /// Inverted softmax, QBNorm: inverse temperature
-    #[arg(long, default_value_t = 20.0, value_parser = parse_positive)]
+    #[arg(long, default_value_t = 20.0, value_parser = parse_positive, allow_negative_numbers = true)]
     pub beta: f32,
     /// QBNorm, DualDIS: hits of each bank row that are activated
     #[arg(long, value_name = "N", default_value = "1")]
     pub activated: NonZeroUsize,
     /// DualIS, DualDIS: inverse temperature of the query bank
-    #[arg(long, value_name = "BETA", default_value_t = 50.0, value_parser = parse_positive)]
+    #[arg(long, value_name = "BETA", default_value_t = 50.0, value_parser = parse_positive, allow_negative_numbers = true)]
     pub dual_query_beta: f32,
     /// DualIS, DualDIS: inverse temperature of the gallery bank
-    #[arg(long, value_name = "BETA", default_value_t = 1.0, value_parser = parse_positive)]
+    #[arg(long, value_name = "BETA", default_value_t = 1.0, value_parser = parse_positive, allow_negative_numbers = true)]
     pub dual_gallery_beta: f32,
     /// SN, DBSN: temperature
-    #[arg(long, default_value_t = 0.01, value_parser = parse_positive)]
+    #[arg(long, default_value_t = 0.01, value_parser = parse_positive, allow_negative_numbers = true)]
     pub tau: f32,
     /// SN, DBSN: iterations, two bank passes each
     #[arg(long, value_name = "N", default_value = "10")]
     pub iterations: NonZeroUsize,
     /// Dual softmax: inverse temperature
-    #[arg(long, value_name = "BETA", default_value_t = 100.0, value_parser = parse_positive)]
+    #[arg(long, value_name = "BETA", default_value_t = 100.0, value_parser = parse_positive, allow_negative_numbers = true)]
     pub dsl_beta: f32,
 }
 
@@ -200,7 +200,7 @@ fn timed<R>(work: impl FnOnce() -> Result<R>) -> Result<(R, Duration)> {
 }
 
 /// The number the user wrote: 0.01 rather than the f64 of its f32.
-fn show(x: f32) -> f64 {
+pub fn show(x: f32) -> f64 {
     x.to_string().parse().unwrap_or(f64::from(x))
 }
 

@@ -7,7 +7,7 @@ use crate::evaluate::interval;
 use crate::failure::Result;
 use crate::family;
 use crate::leaks::{self, Leak};
-use crate::methods::parse_positive;
+use crate::methods::{parse_positive, show};
 use crate::output::Output;
 use crate::rankings::{self, Confidence, recalls, show_gain};
 use crate::set::{Files, Set, leaks_of};
@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "test_queries")]
     test_answers: Option<PathBuf>,
     /// Compare the inverted softmax with these betas, too: a bank pass each
-    #[arg(long, value_name = "BETA,BETA,...", value_delimiter = ',', value_parser = parse_positive)]
+    #[arg(long, value_name = "BETA,BETA,...", value_delimiter = ',', value_parser = parse_positive, allow_negative_numbers = true)]
     betas: Vec<f32>,
     /// Where to draw R@1 over alpha and k
     #[arg(long, value_name = "FILE")]
@@ -95,7 +95,7 @@ pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
         .collect();
     for &beta in &args.betas {
         biases.extend(family::softmax_bias(&mut family::log_sums(&gallery, &bank, beta, threads)?, beta)?);
-        candidates.push(Candidate { name: "inverted softmax", parameters: vec![("beta", f64::from(beta))] });
+        candidates.push(Candidate { name: "inverted softmax", parameters: vec![("beta", show(beta))] });
     }
     let started = Instant::now();
     let ranks = rankings::ranks(&queries, &gallery, &biases, &set.answers, threads)?;

@@ -170,6 +170,15 @@ impl<'a> Lists<'a> {
         self.cuts.get(i).copied().unwrap_or(f32::NEG_INFINITY)
     }
 
+    /// Lowers the cut of row `i` by what the error has grown: both rules made it for rows whose error was smaller.
+    fn widen(&mut self, i: usize, by: f64) {
+        if let Some(cut) = self.cuts.get_mut(i)
+            && by > 0.0
+        {
+            *cut = lower(f64::from(*cut) - by);
+        }
+    }
+
     /// The list of row `i`, and its k best exact scores.
     fn row(&mut self, i: usize) -> Option<(Candidates<'_>, &mut [f32])> {
         let capacity = self.capacity.get();
@@ -343,8 +352,9 @@ pub fn search_certified(
     let span = check_search(isa, &queries.rows, &gallery.rows, bias, allow, k, &rows, hits, found)?;
     ensure(scratch.len() >= scratch_min(k), TOO_SMALL.status, TOO_SMALL.argument)?;
     let dim = queries.rows.dim();
-    // Large blocks of rows where the scratch is large.
-    let most_rows = if scratch.len() / 2 < scratch_min(k) { STRIP } else { BLOCK_ROWS };
+    // Large blocks of rows where they leave at least half of the scratch, and that is enough for the rest.
+    let large = scratch.len() / 2 >= scratch_min(k).max(QUERY_BLOCK * BLOCK_ROWS * 4);
+    let most_rows = if large { BLOCK_ROWS } else { STRIP };
     let (scores, list_bytes) = scratch.split_at_mut_checked(QUERY_BLOCK * most_rows * 4 + 3).ok_or(TOO_SMALL)?;
     let scores = kernel::f32_part(scores);
     let block_rows = block_rows(dim, most_rows);
@@ -386,13 +396,17 @@ pub fn search_certified(
             <i8 as Dtype>::grid(isa, &queries.codes, group, &gallery.codes, block, scores, block_rows);
             let worst = gallery.worst(block);
             let bias = bias.and_then(|b| b.get(block.first..)?.get(..block.count));
-            // The subtraction of the bias rounds here and in the f32 path.
-            let rounding = 8.0 * UNIT * bias.map_or(0.0, |b| f64::from(f32::from_bits(kernel::max_abs_bits(isa, b))));
+            // The subtraction of the bias rounds here and in the f32 path; biases this large may make it overflow, which makes a row no
+            // hit, however large its score.
+            let largest = bias.map_or(0.0, |b| f32::from_bits(kernel::max_abs_bits(isa, b)));
+            let rounding = if largest < f32::MAX / 16.0 { 8.0 * UNIT * f64::from(largest) } else { f64::INFINITY };
             for ((i, scores), error) in scores.chunks_exact_mut(block_rows).take(group.count).enumerate().zip(&mut errors) {
                 let scores = scores.get_mut(..block.count).unwrap_or_default();
                 gallery.add_offsets(block, &worst, scores);
+                let wider = worse_f64(*error, error_bound(dim, &queries.bound(group.first + i), &worst) + rounding);
+                lists.widen(i, wider - *error);
+                *error = wider;
                 let any = kernel::debias(isa, scores, bias, lists.cut(i));
-                *error = worse_f64(*error, error_bound(dim, &queries.bound(group.first + i), &worst) + rounding);
                 if !any && error.is_finite() {
                     continue;
                 }

@@ -357,3 +357,58 @@ fn c_functions_do_the_same() {
     nnn::search(&live.view(), &gallery.view(), Some(&bias), None, k, 0..m, &mut [], &mut exact, &mut exact_found).unwrap();
     assert_eq!((hits, found), (exact, exact_found));
 }
+
+/// The hits of the f32 and of the certified search as bits, and how many were found.
+fn both(live: &Rows, gallery: &Rows, bias: Option<&[f32]>, k: usize, scratch: usize) -> [(Vec<(u32, u32)>, Vec<u32>); 2] {
+    [false, true].map(|certified| {
+        let mut hits = vec![Hit { score: 5.0, id: 99 }; live.rows * k];
+        let mut found = vec![9; live.rows];
+        let (all, mut scratch) = (0..gallery.rows, vec![0; scratch]);
+        if certified {
+            nnn::search_certified(&live.encoded(), &gallery.encoded(), bias, None, k, all, &mut scratch, &mut hits, &mut found)
+                .unwrap();
+        } else {
+            nnn::search(&live.view(), &gallery.view(), bias, None, k, all, &mut scratch, &mut hits, &mut found).unwrap();
+        }
+        (hits.iter().map(|h| (h.score.to_bits(), h.id)).collect(), found)
+    })
+}
+
+#[test]
+fn a_row_with_a_larger_error_than_all_before_is_not_overlooked() {
+    let _alone = one_at_a_time();
+    // Rows whose codes lose nothing fill the list and raise its cut; then comes a better one whose codes lose much.
+    let dim = 2;
+    let data = (0..512).flat_map(|i| if i == 400 { [100.0, 0.9] } else { [0.0, 0.85 - 1e-7 * i as f32] }).collect();
+    let gallery = Rows::new(data, dim, None, Side::Gallery, 0);
+    let live = Rows::new(vec![0.0, 1.0], dim, None, Side::Query, 0);
+    for k in [1, 3] {
+        let [plain, certified] = both(&live, &gallery, None, k, nnn::certified_scratch(k, dim));
+        assert_eq!(plain.0[0].1, 400);
+        assert_eq!(plain, certified, "k {k}");
+    }
+}
+
+#[test]
+fn scores_that_a_bias_makes_overflow_hide_no_others() {
+    let _alone = one_at_a_time();
+    let gallery = Rows::new(vec![0.0, 1e16, 0.0, 5e15], 2, None, Side::Gallery, 0);
+    let live = Rows::new(vec![0.0, 1e17], 2, None, Side::Query, 0);
+    let [plain, certified] = both(&live, &gallery, Some(&[-f32::MAX, 0.0]), 1, nnn::certified_scratch(1, 2));
+    assert_eq!((plain.0[0].1, plain.1[0]), (1, 1));
+    assert_eq!(plain, certified);
+}
+
+#[test]
+fn every_scratch_from_the_least_on_is_enough() {
+    let _alone = one_at_a_time();
+    let gallery = Rows::new(rows("unit", 300, 8, 1), 8, None, Side::Gallery, 0);
+    let live = Rows::new(rows("unit", 3, 8, 2), 8, None, Side::Query, 0);
+    for k in [1, 10, 194] {
+        let least = 32 * k + 5196;
+        for scratch in (least..40_000).step_by(61).chain([2 * least - 1, 2 * least]) {
+            let [plain, certified] = both(&live, &gallery, None, k, scratch);
+            assert_eq!(plain, certified, "k {k}, scratch {scratch}");
+        }
+    }
+}

@@ -252,17 +252,19 @@ pub fn declare_hwcap(hwcap: u64, hwcap2: u64) {
 
 #[cfg(target_arch = "x86_64")]
 fn detect() -> IsaSet {
-    use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
+    use core::arch::x86_64::{__cpuid_count, _xgetbv};
     #[target_feature(enable = "xsave")]
     fn xcr0() -> u64 {
         // SAFETY: XGETBV with index 0 is defined wherever OSXSAVE is set, which the only caller checks.
         unsafe { _xgetbv(0) }
     }
     let registers = |leaf, sub| {
-        let r = __cpuid_count(leaf, sub);
+        // SAFETY: every x86-64 processor has CPUID. (The oldest supported Rust has the call unsafe.)
+        #[allow(unused_unsafe)]
+        let r = unsafe { __cpuid_count(leaf, sub) };
         [r.eax, r.ebx, r.ecx, r.edx]
     };
-    let max_leaf = __cpuid(0).eax;
+    let [max_leaf, ..] = registers(0, 0);
     let leaf1 = registers(1, 0);
     let osxsave = leaf1[2] >> 27 & 1 == 1;
     // SAFETY: OSXSAVE says that the system has enabled XGETBV.

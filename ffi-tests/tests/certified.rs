@@ -358,8 +358,11 @@ fn c_functions_do_the_same() {
     assert_eq!((hits, found), (exact, exact_found));
 }
 
+/// Hits (bits of the score, id) of all queries, and their numbers.
+type Found = (Vec<(u32, u32)>, Vec<u32>);
+
 /// The hits of the f32 and of the certified search as bits, and how many were found.
-fn both(live: &Rows, gallery: &Rows, bias: Option<&[f32]>, k: usize, scratch: usize) -> [(Vec<(u32, u32)>, Vec<u32>); 2] {
+fn both(live: &Rows, gallery: &Rows, bias: Option<&[f32]>, k: usize, scratch: usize) -> [Found; 2] {
     [false, true].map(|certified| {
         let mut hits = vec![Hit { score: 5.0, id: 99 }; live.rows * k];
         let mut found = vec![9; live.rows];

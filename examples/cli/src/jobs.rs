@@ -5,92 +5,216 @@ use crate::files::{Vectors, read_column};
 use crate::output::Output;
 use crate::passes;
 use crate::source::{FileRows, Source};
+use crate::store::{self, Fingerprint, Header, Kind, Preparation, Stored};
 use crate::text::{machine, thousands};
+use clap::Args;
 use nnn::Element;
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How rows are prepared and scored.
-pub struct Scoring {
-    pub normalize: bool,
-    pub int8: bool,
-    pub threads: usize,
+#[derive(Clone, Copy, Args)]
+pub struct Rows {
+    /// Scale every row to unit length first, so that scores are cosines
+    #[arg(long)]
+    normalize: bool,
+    /// Score with int8 codes (one scale per row) instead of f32
+    #[arg(long)]
+    int8: bool,
 }
 
+impl Rows {
+    pub fn preparation(&self) -> Preparation {
+        Preparation { int8: self.int8, normalize: self.normalize }
+    }
+
+    pub fn of<'a>(&self, vectors: &'a Vectors) -> FileRows<'a> {
+        FileRows { vectors, normalize: self.normalize }
+    }
+}
+
+#[derive(Args)]
 pub struct Bias {
-    pub gallery: PathBuf,
-    pub bank: PathBuf,
-    pub k: usize,
-    pub alpha: f32,
-    pub out: PathBuf,
-    pub scoring: Scoring,
+    /// Vectors to retrieve
+    #[arg(long, value_name = "FILE", required_unless_present = "from", conflicts_with = "from")]
+    gallery: Option<PathBuf>,
+    /// Reference queries, such as training captions
+    #[arg(long, value_name = "FILE", required_unless_present = "from", conflicts_with = "from")]
+    bank: Option<PathBuf>,
+    /// Neighbours in the bank that a bias averages
+    #[arg(short, long, default_value = "16")]
+    k: NonZeroUsize,
+    /// Strength of the bias
+    #[arg(long, default_value_t = 0.75, value_parser = crate::parse_alpha, allow_negative_numbers = true)]
+    alpha: f32,
+    /// Where to write the biases, one f32 per gallery row: .npy, or .nnn, which knows its gallery and bank
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Keep the neighbour table too (.nnn, 4 k bytes per row), for other k and alpha later and for `nnn add`
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    table: Option<PathBuf>,
+    /// Take the neighbours from such a table instead of a gallery and a bank
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["normalize", "int8"])]
+    from: Option<PathBuf>,
+    #[command(flatten)]
+    rows: Rows,
 }
 
+#[derive(Args)]
 pub struct Search {
-    pub gallery: PathBuf,
-    pub queries: PathBuf,
-    pub bias: Option<PathBuf>,
-    pub k: usize,
-    pub out_ids: PathBuf,
-    pub out_scores: PathBuf,
-    pub scoring: Scoring,
+    /// Vectors to retrieve
+    #[arg(long, value_name = "FILE")]
+    gallery: PathBuf,
+    /// Queries
+    #[arg(long, value_name = "FILE")]
+    queries: PathBuf,
+    /// Biases of the gallery, from `nnn bias` [default: none, plain retrieval]
+    #[arg(long, value_name = "FILE")]
+    bias: Option<PathBuf>,
+    /// Hits per query
+    #[arg(short, long, default_value = "10")]
+    k: NonZeroUsize,
+    /// Where to write the gallery rows of the hits: .npy, u32, queries x k; 4294967295 where a query has fewer
+    #[arg(long, value_name = "FILE")]
+    out_ids: PathBuf,
+    /// Where to write their scores: .npy, f32, queries x k; -inf where a query has fewer
+    #[arg(long, value_name = "FILE")]
+    out_scores: PathBuf,
+    #[command(flatten)]
+    rows: Rows,
 }
 
 impl Bias {
-    pub fn run(&self, out: &mut impl Write) -> Result<()> {
-        let (gallery, bank) = (Vectors::open(&self.gallery)?, Vectors::open(&self.bank)?);
-        gallery.same_dim(&bank)?;
-        if self.k > bank.rows() {
-            return fail_at(
-                bank.path(),
-                format!("has {} rows, fewer than k = {}; lower -k or give a larger bank", bank.rows(), self.k),
-            );
+    pub fn run(&self, threads: usize, out: &mut impl Write) -> Result<()> {
+        match (&self.from, &self.gallery, &self.bank) {
+            (Some(table), ..) => self.from_table(table, out),
+            (None, Some(gallery), Some(bank)) => self.from_rows(gallery, bank, threads, out),
+            _ => fail("give --gallery and --bank, or --from a neighbour table"),
         }
-        let output = Output::new(&self.out, &[&self.gallery, &self.bank])?;
+    }
+
+    fn from_rows(&self, gallery: &Path, bank: &Path, threads: usize, out: &mut impl Write) -> Result<()> {
+        let (gallery, bank, k) = (Vectors::open(gallery)?, Vectors::open(bank)?, self.k.get());
+        gallery.same_dim(&bank)?;
+        if k > bank.rows() {
+            return fail_at(bank.path(), format!("has {} rows, fewer than k = {k}; lower -k or give a larger bank", bank.rows()));
+        }
+        let inputs = [gallery.path(), bank.path()];
+        let output = Output::new(&self.out, &inputs)?;
+        let table_output = self.table.as_deref().map(|path| stored_output(path, &inputs)).transpose()?;
+        if table_output.as_ref().is_some_and(|table| table.is(&output)) {
+            return fail("--out and --table name the same file; choose two");
+        }
 
         let started = Instant::now();
-        let normalize = self.scoring.normalize;
-        let (gallery_rows, bank_rows) = (FileRows { vectors: &gallery, normalize }, FileRows { vectors: &bank, normalize });
-        let bias = match self.scoring.int8 {
-            true => self.pass::<i8>(&gallery_rows, &bank_rows),
-            false => self.pass::<f32>(&gallery_rows, &bank_rows),
+        let (bias, table) = match self.rows.int8 {
+            true => self.pass::<i8>(&self.rows.of(&gallery), &self.rows.of(&bank), threads),
+            false => self.pass::<f32>(&self.rows.of(&gallery), &self.rows.of(&bank), threads),
         }?;
         let time = started.elapsed();
 
-        output.stage_npy(&[bias.len() as u64], bias.iter().copied())?.commit()?;
-        let (low, high) = bias.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &b| (low.min(b), high.max(b)));
-        let mean = bias.iter().map(|&b| f64::from(b)).sum::<f64>() / bias.len() as f64;
+        let mut header = Header {
+            kind: Kind::Biases,
+            preparation: self.rows.preparation(),
+            alpha: self.alpha,
+            dim: gallery.dim() as u64,
+            k: k as u64,
+            rows: Fingerprint::default(),
+            bank: Fingerprint::default(),
+        };
+        if Stored::names(&self.out) || table.is_some() {
+            header.rows = Fingerprint::of(&gallery, 0, threads)?;
+            header.bank = Fingerprint::of(&bank, 0, threads)?;
+        }
+        if let (Some(output), Some(table)) = (table_output, &table) {
+            let header = Header { kind: Kind::Neighbors, alpha: 0.0, ..header };
+            store::stage(&output, &header, store::bits(table))?.commit()?;
+        }
+        self.write(&output, &header, &bias)?;
         writeln!(out, "gallery {}, bank {}", gallery.describe(), bank.describe())?;
-        writeln!(out, "{}: {} biases, mean {mean:.4}, {low:.4} to {high:.4}", self.out.display(), thousands(bias.len()))?;
-        writeln!(out, "{}", speed(&self.scoring, [gallery.rows(), bank.rows(), gallery.dim()], time))?;
+        self.summary(&bias, out)?;
+        writeln!(out, "{}", speed(self.rows, threads, [gallery.rows(), bank.rows(), gallery.dim()], time))?;
         Ok(())
     }
 
-    fn pass<T: Element>(&self, gallery: &impl Source<T>, bank: &impl Source<T>) -> Result<Vec<f32>> {
-        passes::bias(gallery, bank, self.k, self.alpha, self.scoring.threads)
+    /// Biases, and the table where it is to be kept.
+    fn pass<T: Element>(
+        &self,
+        gallery: &impl Source<T>,
+        bank: &impl Source<T>,
+        threads: usize,
+    ) -> Result<(Vec<f32>, Option<Vec<f32>>)> {
+        let (rows, k) = (gallery.rows(), self.k.get());
+        if self.table.is_none() {
+            return Ok((passes::bias(gallery, bank, k, self.alpha, threads)?, None));
+        }
+        let mut table = passes::empty_table(rows, k)?;
+        passes::neighbors(gallery, bank, &mut table, k, threads)?;
+        Ok((self.biases_of(&mut table, k, &gallery.name())?, Some(table)))
+    }
+
+    fn biases_of(&self, table: &mut [f32], table_k: usize, name: &str) -> Result<Vec<f32>> {
+        let (rows, k) = (table.len() / table_k, self.k.get());
+        let mut bias = vec![0.0; rows];
+        let neighbors = nnn::Neighbors::from_table(table, rows, table_k)?;
+        neighbors.bias(k, self.alpha, &mut bias).or_else(|_| passes::no_bias(name, 0, neighbors.as_slice(), table_k))?;
+        Ok(bias)
+    }
+
+    fn from_table(&self, path: &Path, out: &mut impl Write) -> Result<()> {
+        let output = Output::new(&self.out, &[path])?;
+        let stored = Stored::open(path, Kind::Neighbors)?;
+        let (table_k, bank_rows) = (stored.header.k, stored.header.bank.rows);
+        let most = table_k.min(bank_rows);
+        if self.k.get() as u64 > most {
+            return fail_at(
+                path,
+                format!("holds {most} neighbours per row, fewer than k = {}; lower -k, or make it with more", self.k),
+            );
+        }
+        let bias = self.biases_of(&mut stored.floats(), table_k as usize, &path.display().to_string())?;
+        let header = Header { kind: Kind::Biases, alpha: self.alpha, k: self.k.get() as u64, ..stored.header };
+        self.write(&output, &header, &bias)?;
+        writeln!(out, "{}: {} rows, their {table_k} nearest of {bank_rows} in the bank", path.display(), thousands(bias.len()))?;
+        self.summary(&bias, out)
+    }
+
+    fn write(&self, output: &Output, header: &Header, bias: &[f32]) -> Result<()> {
+        match Stored::names(&self.out) {
+            true => store::stage(output, header, store::bits(bias))?,
+            false => output.stage_npy(&[bias.len() as u64], bias.iter().copied())?,
+        }
+        .commit()
+    }
+
+    fn summary(&self, bias: &[f32], out: &mut impl Write) -> Result<()> {
+        let (low, high) = bias.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &b| (low.min(b), high.max(b)));
+        let mean = bias.iter().map(|&b| f64::from(b)).sum::<f64>() / bias.len() as f64;
+        writeln!(out, "{}: {} biases, mean {mean:.4}, {low:.4} to {high:.4}", self.out.display(), thousands(bias.len()))?;
+        Ok(())
     }
 }
 
 impl Search {
-    pub fn run(&self, out: &mut impl Write) -> Result<()> {
+    pub fn run(&self, threads: usize, out: &mut impl Write) -> Result<()> {
         let (gallery, queries) = (Vectors::open(&self.gallery)?, Vectors::open(&self.queries)?);
         gallery.same_dim(&queries)?;
-        let bias = self.bias.as_deref().map(|path| read_bias(path, &gallery)).transpose()?;
         let inputs: Vec<&Path> =
             [Some(&self.gallery), Some(&self.queries), self.bias.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect();
         let (ids, scores) = (Output::new(&self.out_ids, &inputs)?, Output::new(&self.out_scores, &inputs)?);
         if ids.is(&scores) {
             return fail("--out-ids and --out-scores name the same file; choose two");
         }
+        let bias = self.bias.as_deref().map(|path| bias_of(path, &gallery, self.rows.preparation(), threads)).transpose()?;
 
         let started = Instant::now();
-        let normalize = self.scoring.normalize;
-        let (query_rows, gallery_rows) = (FileRows { vectors: &queries, normalize }, FileRows { vectors: &gallery, normalize });
-        let bias = bias.as_deref();
-        let hits = match self.scoring.int8 {
-            true => passes::search::<i8>(&query_rows, &gallery_rows, bias, self.k, self.scoring.threads),
-            false => passes::search::<f32>(&query_rows, &gallery_rows, bias, self.k, self.scoring.threads),
+        let (k, bias) = (self.k.get(), bias.as_deref());
+        let (query_rows, gallery_rows) = (self.rows.of(&queries), self.rows.of(&gallery));
+        let hits = match self.rows.int8 {
+            true => passes::search::<i8>(&query_rows, &gallery_rows, bias, k, threads),
+            false => passes::search::<f32>(&query_rows, &gallery_rows, bias, k, threads),
         }?;
         let time = started.elapsed();
 
@@ -100,8 +224,8 @@ impl Search {
         ids.commit()?;
         scores.commit()?;
         writeln!(out, "gallery {}, queries {}", gallery.describe(), queries.describe())?;
-        if hits.k < self.k {
-            writeln!(out, "the gallery has {} rows: {} hits per query instead of {}", gallery.rows(), hits.k, self.k)?;
+        if hits.k < k {
+            writeln!(out, "the gallery has {} rows: {} hits per query instead of {k}", gallery.rows(), hits.k)?;
         }
         writeln!(
             out,
@@ -111,12 +235,31 @@ impl Search {
             thousands(queries.rows()),
             hits.k
         )?;
-        writeln!(out, "{}", speed(&self.scoring, [gallery.rows(), queries.rows(), gallery.dim()], time))?;
+        writeln!(out, "{}", speed(self.rows, threads, [gallery.rows(), queries.rows(), gallery.dim()], time))?;
         Ok(())
     }
 }
 
-pub fn read_bias(path: &Path, gallery: &Vectors) -> Result<Vec<f32>> {
+/// The file of a result that knows what it was made from.
+pub fn stored_output(path: &Path, inputs: &[&Path]) -> Result<Output> {
+    match Stored::names(path) {
+        true => Output::new(path, inputs),
+        false => fail_at(path, format!("would be a file of libnnn; give it the extension .{}", store::EXTENSION)),
+    }
+}
+
+/// Biases of just this gallery: a `.nnn` file is held against the gallery's rows (one read of it), a `.npy` has only its length.
+pub fn bias_of(path: &Path, gallery: &Vectors, preparation: Preparation, threads: usize) -> Result<Vec<f32>> {
+    if !Stored::names(path) {
+        return read_bias(path, gallery);
+    }
+    let stored = Stored::open(path, Kind::Biases)?;
+    stored.check_preparation(preparation)?;
+    stored.check_rows(gallery, Fingerprint::of(gallery, 0, threads)?)?;
+    finite(path, stored.floats())
+}
+
+fn read_bias(path: &Path, gallery: &Vectors) -> Result<Vec<f32>> {
     let bias = read_column::<f32>(path, "biases", "<f4")?;
     if bias.len() != gallery.rows() {
         return fail_at(
@@ -129,6 +272,10 @@ pub fn read_bias(path: &Path, gallery: &Vectors) -> Result<Vec<f32>> {
             ),
         );
     }
+    finite(path, bias)
+}
+
+fn finite(path: &Path, bias: Vec<f32>) -> Result<Vec<f32>> {
     match bias.iter().position(|b| !b.is_finite()) {
         Some(row) => fail_at(path, format!("row {row} (counted from 0) is {}; make it again with `nnn bias`", bias[row])),
         None => Ok(bias),
@@ -136,9 +283,9 @@ pub fn read_bias(path: &Path, gallery: &Vectors) -> Result<Vec<f32>> {
 }
 
 /// A line about time and throughput; reading and conversion of the files included.
-fn speed(scoring: &Scoring, sizes: [usize; 3], time: Duration) -> String {
-    let unit = if scoring.int8 { "GOP/s" } else { "GFLOP/s" };
+pub fn speed(rows: Rows, threads: usize, sizes: [usize; 3], time: Duration) -> String {
+    let unit = if rows.int8 { "GOP/s" } else { "GFLOP/s" };
     let products: f64 = sizes.into_iter().map(|n| n as f64).product();
     let rate = 2.0 * products / time.as_secs_f64() / 1e9;
-    format!("{:.2} s, {rate:.1} {unit}, {}", time.as_secs_f64(), machine(scoring.threads))
+    format!("{:.2} s, {rate:.1} {unit}, {}", time.as_secs_f64(), machine(threads))
 }

@@ -56,6 +56,11 @@ impl Output {
         self.stage(|file| file.write_all(text.as_bytes()))
     }
 
+    /// Writes byte strings, one after the other, under a temporary name.
+    pub fn stage_parts(&self, parts: &[&[u8]]) -> Result<Staged> {
+        self.stage(|file| parts.iter().try_for_each(|part| file.write_all(part)))
+    }
+
     fn stage(&self, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<Staged> {
         let attempt = || {
             let (file, staged) = self.create()?;

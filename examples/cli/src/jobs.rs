@@ -89,13 +89,13 @@ pub struct Search {
 impl Bias {
     pub fn run(&self, threads: usize, out: &mut impl Write) -> Result<()> {
         match (&self.from, &self.gallery, &self.bank) {
-            (Some(table), ..) => self.from_table(table, out),
-            (None, Some(gallery), Some(bank)) => self.from_rows(gallery, bank, threads, out),
+            (Some(table), ..) => self.of_table(table, out),
+            (None, Some(gallery), Some(bank)) => self.pass_over(gallery, bank, threads, out),
             _ => fail("give --gallery and --bank, or --from a neighbour table"),
         }
     }
 
-    fn from_rows(&self, gallery: &Path, bank: &Path, threads: usize, out: &mut impl Write) -> Result<()> {
+    fn pass_over(&self, gallery: &Path, bank: &Path, threads: usize, out: &mut impl Write) -> Result<()> {
         let (gallery, bank, k) = (Vectors::open(gallery)?, Vectors::open(bank)?, self.k.get());
         gallery.same_dim(&bank)?;
         if k > bank.rows() {
@@ -163,7 +163,7 @@ impl Bias {
         Ok(bias)
     }
 
-    fn from_table(&self, path: &Path, out: &mut impl Write) -> Result<()> {
+    fn of_table(&self, path: &Path, out: &mut impl Write) -> Result<()> {
         let output = Output::new(&self.out, &[path])?;
         let stored = Stored::open(path, Kind::Neighbors)?;
         let (table_k, bank_rows) = (stored.header.k, stored.header.bank.rows);

@@ -552,7 +552,7 @@ nnn_status nnn_bias_i8(const struct nnn_mat_i8 *gallery,
                        size_t scratch_len,
                        float *bias);
 
-/// The biases of a grid of parameters from one table: biases[(i * alphas_len + j) * rows + r] is that of row r for ks[i] and alphas[j],
+/// The biases of a grid of parameters from one table: biases[(j * ks_len + i) * rows + r] is that of row r for ks[i] and alphas[j],
 /// with the bits of nnn_neighbors_bias, for one walk along each row. What nnn_ranks_* compares.
 ///
 /// table: rows x table_k floats. ks: ascending. biases: ks_len * alphas_len * rows floats.
@@ -1004,11 +1004,13 @@ nnn_status nnn_bootstrap(const uint32_t *before,
 /// Chooses among biases by recall at k on held-out queries, and proposes none unless it is sure to help.
 ///
 /// ranks: (1 + biases) x queries numbers as nnn_ranks_* gives them, plain first. *best: the bias with the best recall, from 0; of equally
-/// good ones the first, so list the mildest first. *gain: its gain over plain search and the interval of nnn_bootstrap. *helps: 1 when
-/// that interval lies above 0, else 0: serve without a correction. The winner among many looks a little better than it is: judge it on
-/// queries that took no part in the choice.
+/// good ones the first, so list the mildest first, as nnn_neighbors_grid does. *gain: its gain over plain search and the interval of
+/// nnn_bootstrap. *helps: 1 when that interval lies above 0 and chance alone makes the best of all biases gain as much in fewer than
+/// (1 - confidence) / 2 of random sign flips (plain and corrected swapped, per query, in all runs together); else 0: serve without a
+/// correction. The interval of the winner looks a little better than it is: judge it on queries that took no part in the choice.
 ///
-/// work, confidence, seed: as of nnn_bootstrap. Errors: NULL, K (k or biases is 0), OVERFLOW, RANGE, ALIGN, CAPACITY (work_len is 0),
+/// work, confidence, seed: as of nnn_bootstrap; two numbers per flip, so that fewer than 4 / (1 - confidence) never say 1.
+/// O(biases * queries * (1 + work_len / 64)). Errors: NULL, K (k or biases is 0), OVERFLOW, RANGE, ALIGN, CAPACITY (work_len is 0),
 /// ALIAS, VALUE (queries is 0, confidence not between 0 and 1).
 NNN_MUST_USE
 nnn_status nnn_choose(const uint32_t *ranks,

@@ -386,7 +386,7 @@ public:
                                    : detail::of(nnn_neighbors_bias(table_, rows_, k_, k, alpha, bias.data()));
     }
 
-    /// The biases of a grid: biases[(i * alphas.size() + j) * rows + r] is that of row r for ks[i] and alphas[j].
+    /// The biases of a grid: biases[(j * ks.size() + i) * rows + r] is that of row r for alphas[j] and ks[i].
     status grid(span<const std::size_t> ks, span<const float> alphas, span<float> biases) const noexcept {
         const bool fits = detail::holds(biases.size(), alphas.size(), rows_) &&
                           detail::holds(biases.size(), ks.size(), alphas.size() * rows_);

@@ -12,7 +12,7 @@ const _: () = {
     assert!(size_of::<ExactSum>() == 40 && align_of::<ExactSum>() == align_of::<u64>());
 };
 
-/// The biases of a grid of parameters from one table: biases[(i * alphas_len + j) * rows + r] is that of row r for ks[i] and alphas[j],
+/// The biases of a grid of parameters from one table: biases[(j * ks_len + i) * rows + r] is that of row r for ks[i] and alphas[j],
 /// with the bits of nnn_neighbors_bias, for one walk along each row. What nnn_ranks_* compares.
 ///
 /// table: rows x table_k floats. ks: ascending. biases: ks_len * alphas_len * rows floats.

@@ -48,9 +48,8 @@ pub fn grid_biases(gallery: &Whole, bank: &Whole, ks: &[usize], alphas: &[f32], 
         }
         table.grid(ks, alphas, own).or_else(|_| passes::no_bias(&gallery.name(), range.start, table.as_slice(), k))?;
         let mut grid = lock(&grid);
-        for (at, own) in own.chunks_exact(count).take(biases).enumerate() {
-            let (k, alpha) = (at / alphas.len(), at % alphas.len());
-            grid[(alpha * ks.len() + k) * rows..][range.clone()].copy_from_slice(own);
+        for (own, of_all) in own.chunks_exact(count).zip(grid.chunks_exact_mut(rows)) {
+            of_all[range.clone()].copy_from_slice(own);
         }
         Ok(())
     })?;

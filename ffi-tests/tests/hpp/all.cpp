@@ -375,7 +375,7 @@ static void family_calls(const Matrix &queries, const Matrix &gallery, const Mat
     nnn::neighbors neighbors(table, 2);
     EXPECT(neighbors.init() == status::ok && neighbors.update(gallery, bank, nnn::all, scratch) == status::ok);
     EXPECT(neighbors.grid(ks, alphas, grid) == status::ok && neighbors.bias(2, 0.5f, one) == status::ok);
-    EXPECT(std::equal(one.begin(), one.end(), grid.begin() + 2 * rows));
+    EXPECT(std::equal(one.begin(), one.end(), grid.begin() + rows));
     EXPECT(neighbors.grid(ks, alphas, {grid.data(), 4 * rows - 1}) == status::capacity);
 }
 

@@ -224,7 +224,7 @@ static int smoke_gates_and_evaluation(void) {
     OK(nnn_bootstrap(ranks, ranks + 1, 1, 1, 0.9, 1, resamples, 50, &gain));
     CHECK(gain.gain == 1 && gain.low == 1);
     OK(nnn_choose(ranks, 1, 1, 1, 0.9, 1, resamples, 50, &best, &helps, &gain));
-    CHECK(best == 0 && helps == 1);
+    CHECK(best == 0 && helps == 0); /* one query proves nothing */
     OK(nnn_count_occurrences(hits, &found, 1, 3, 1, counts, 3));
     OK(nnn_hubness(counts, 3, &hubness));
     CHECK(hubness.maximum == 1 && hubness.row == 2 && counts[2] == 1);

@@ -36,13 +36,7 @@ mod tests {
     /// The first numbers of the reference implementation for seed 1234567.
     #[test]
     fn the_stream_is_splitmix64() {
-        let expected = [
-            6457827717110365317,
-            3203168211198807973,
-            9817491932198370423,
-            4593380528125082431,
-            16408922859458223821,
-        ];
+        let expected = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821];
         let mut random = Random::new(1234567);
         for number in expected {
             assert_eq!(random.next(), number);

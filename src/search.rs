@@ -152,7 +152,12 @@ pub(crate) fn check_shape<T: Element>(
 }
 
 /// The last of them: `Value`, of the queries and of the biases of a range.
-pub(crate) fn check_values<T: Element>(isa: Supported, queries: &Matrix<T>, bias: Option<&[f32]>, rows: &Range<usize>) -> Result<()> {
+pub(crate) fn check_values<T: Element>(
+    isa: Supported,
+    queries: &Matrix<T>,
+    bias: Option<&[f32]>,
+    rows: &Range<usize>,
+) -> Result<()> {
     ensure_finite(isa, queries, Span::new(0, queries.rows()), "queries")?;
     let biases = bias.and_then(|b| b.get(rows.clone())).unwrap_or(&[]);
     ensure(kernel::max_abs_bits(isa, biases) < f32::INFINITY.to_bits(), Status::Value, "bias")

@@ -266,7 +266,7 @@ fn the_choice_does_no_harm() {
 }
 
 /// The best of a whole grid of biases that do nothing: each query's changes are as likely losses as gains, and alike in all biases, as
-/// those of a grid are. A proposal at 95 per cent is a mistake that may happen in 2.5 per cent of the trials.
+/// those of a grid are. A proposal at 95 per cent is a mistake that may happen in 5 per cent of the trials.
 #[test]
 fn the_best_of_many_is_not_proposed_for_its_luck() {
     let (asked, biases, trials) = (300, 110, 300);
@@ -286,7 +286,8 @@ fn the_best_of_many_is_not_proposed_for_its_luck() {
         }
         proposals += usize::from(nnn::choose(&ranks, asked, 1, 0.95, trial, &mut [0; 1000]).unwrap().bias.is_some());
     }
-    assert!(proposals <= 16, "{proposals} of {trials}"); // 2.5 per cent are 7.5, and 16 three standard deviations more
+    println!("{proposals} of {trials}");
+    assert!(proposals <= 26, "{proposals} of {trials}"); // 5 per cent are 15, and 26 three standard deviations more
 }
 
 /// Too few queries, or too few flips, prove nothing: whatever they say, no correction is proposed.
@@ -296,13 +297,18 @@ fn few_queries_are_no_proof() {
         let ranks: Vec<u32> = (0..2 * asked).map(|at| if at < asked { 2 } else { 1 }).collect();
         nnn::choose(&ranks, asked, 1, 0.95, 3, &mut vec![0; work]).unwrap()
     };
-    for asked in 1..=5 {
+    for asked in 1..=4 {
         let choice = choose(asked, 4000);
-        assert_eq!((choice.bias, choice.best, choice.gain.gain), (None, 0, 1.0), "{asked} queries: a chance of 1 in {}", 1 << asked);
+        assert_eq!(
+            (choice.bias, choice.best, choice.gain.gain),
+            (None, 0, 1.0),
+            "{asked} queries: a chance of 1 in {}",
+            1 << asked
+        );
     }
     assert_eq!(choose(8, 4000).bias, Some(0), "a chance of 1 in 256");
-    assert_eq!(choose(400, 76).bias, None, "38 flips");
-    assert_eq!(choose(400, 80).bias, Some(0), "40 flips: 1 in 41 is less than 2.5 per cent");
+    assert_eq!(choose(400, 36).bias, None, "18 flips");
+    assert_eq!(choose(400, 40).bias, Some(0), "20 flips: 1 in 21 is less than 5 per cent");
 }
 
 #[test]

@@ -257,11 +257,11 @@ unsafe fn bootstrap(
 ///
 /// ranks: (1 + biases) x queries numbers as nnn_ranks_* gives them, plain first. *best: the bias with the best recall, from 0; of equally
 /// good ones the first, so list the mildest first, as nnn_neighbors_grid does. *gain: its gain over plain search and the interval of
-/// nnn_bootstrap. *helps: 1 when that interval lies above 0 and chance alone makes the best of all biases gain as much in fewer than
-/// (1 - confidence) / 2 of random sign flips (plain and corrected swapped, per query, in all runs together); else 0: serve without a
-/// correction. The interval of the winner looks a little better than it is: judge it on queries that took no part in the choice.
+/// nnn_bootstrap. *helps: 1 when that interval lies above 0 and chance alone lets some bias gain as many standard deviations,
+/// (won - lost) / sqrt(won + lost) queries, in fewer than 1 - confidence of random sign flips (plain and corrected swapped, per
+/// query, in all runs together); else 0: serve without a correction. The interval of the winner looks a little better than it is: judge it on queries that took no part in the choice.
 ///
-/// work, confidence, seed: as of nnn_bootstrap; two numbers per flip, so that fewer than 4 / (1 - confidence) never say 1.
+/// work, confidence, seed: as of nnn_bootstrap; two numbers per flip, so that fewer than 2 / (1 - confidence) never say 1.
 /// O(biases * queries * (1 + work_len / 64)). Errors: NULL, K (k or biases is 0), OVERFLOW, RANGE, ALIGN, CAPACITY (work_len is 0),
 /// ALIAS, VALUE (queries is 0, confidence not between 0 and 1).
 #[unsafe(no_mangle)]

@@ -69,10 +69,12 @@ pub struct Choice {
 /// Chooses among biases by recall at k on held-out queries, and proposes none unless it is sure to help.
 ///
 /// The best of many biases gains something by chance alone, and a poor bank may leave no more than that. So the winner has to pass two
-/// tests: the paired interval of its gain over plain search lies above 0, and so large a *largest* gain among all biases is rarer than
-/// `(1 - confidence) / 2` when a correction is as likely to lose a query as to win it. The second is a sign-flip test: for each query,
-/// plain and corrected are swapped in all runs together at random, which keeps how the biases resemble each other. With two `work`
-/// numbers per flip, fewer than `4 / (1 - confidence)` of them propose nothing.
+/// tests: the paired interval of its gain over plain search lies above 0, and its gain in standard deviations, `(won - lost) /
+/// sqrt(won + lost)` queries, is reached by the *largest* of all biases in fewer than `1 - confidence` of the cases in which a correction
+/// is as likely to lose a query as to win it; so where nothing helps, something is proposed in at most that share of all data sets. These
+/// cases are sign flips: for each query, plain and corrected are swapped in
+/// all runs together at random, which keeps how the biases resemble each other. With two `work` numbers per flip, fewer than
+/// `2 / (1 - confidence)` of them propose nothing.
 ///
 /// `ranks`: those of [`ranks`](super::ranks()), plain first; of equally good biases the first is taken, so list the mildest first, as
 /// [`Neighbors::grid`](crate::Neighbors::grid) does. The interval is that of the winner and looks a little better than it is: judge it
@@ -89,21 +91,19 @@ pub fn choose(ranks: &[u32], queries: usize, k: usize, confidence: f64, seed: u6
     ensure(queries == 0 || (biases > 0 && ranks.len().is_multiple_of(queries)), Status::Range, "ranks")?;
     let of = |run: usize| ranks.get(run.wrapping_mul(queries)..).and_then(|r| r.get(..queries)).unwrap_or_default();
     let hits = |run: usize| of(run).iter().filter(|rank| is_hit(**rank, k)).count();
-    let (best, most) = (1..biases + 1).fold((1, 0), |(best, most), run| {
+    let (best, _) = (1..biases + 1).fold((1, 0), |(best, most), run| {
         let hits = hits(run);
         if hits > most || run == 1 { (run, hits) } else { (best, most) }
     });
     let gain = bootstrap(of(0), of(best), k, confidence, seed, work)?;
-    let sure = gain.low > 0.0 && {
-        let gained = most as i64 - hits(0) as i64;
-        chance(of(0), (1..biases + 1).map(of), k, gained, seed, work) < (1.0 - confidence) / 2.0
-    };
+    let runs = (1..biases + 1).map(of);
+    let sure = gain.low > 0.0 && luck(of(0), runs, of(best), k, seed, work) < 1.0 - confidence;
     Ok(Choice { bias: sure.then_some(best - 1), best: best - 1, gain })
 }
 
-/// How often the largest gain among `runs` over `plain` reaches `gained` when the signs of each query's changes are flipped at random, in
-/// all runs together.
-fn chance<'a>(plain: &[u32], runs: impl Iterator<Item = &'a [u32]>, k: usize, gained: i64, seed: u64, work: &mut [u32]) -> f64 {
+/// How often one of the `runs` gains as many standard deviations over `plain` as `best` when the signs of each query's changes are
+/// flipped at random, in all runs together.
+fn luck<'a>(plain: &[u32], runs: impl Iterator<Item = &'a [u32]>, best: &[u32], k: usize, seed: u64, work: &mut [u32]) -> f64 {
     let flips = work.len() / 2;
     let (sums, largest) = work.split_at_mut(flips);
     let words = plain.len().div_ceil(64);
@@ -112,13 +112,9 @@ fn chance<'a>(plain: &[u32], runs: impl Iterator<Item = &'a [u32]>, k: usize, ga
     largest.fill(0);
     for run in runs {
         sums.fill(shift);
-        for (word, (plain, run)) in plain.chunks(64).zip(run.chunks(64)).enumerate() {
-            let (mut won, mut lost) = (0u64, 0u64);
-            for (bit, (plain, run)) in plain.iter().zip(run).enumerate() {
-                let (before, after) = (is_hit(*plain, k), is_hit(*run, k));
-                won |= u64::from(after && !before) << bit;
-                lost |= u64::from(before && !after) << bit;
-            }
+        let mut changed = 0;
+        for (word, [won, lost]) in changes(plain, run, k).enumerate() {
+            changed += (won | lost).count_ones();
             if won | lost == 0 {
                 continue;
             }
@@ -131,10 +127,33 @@ fn chance<'a>(plain: &[u32], runs: impl Iterator<Item = &'a [u32]>, k: usize, ga
             }
         }
         for (largest, sum) in largest.iter_mut().zip(&*sums) {
-            *largest = (*largest).max(*sum);
+            *largest = (*largest).max(deviations(i64::from(*sum) - i64::from(shift), changed));
         }
     }
-    let reached = largest.iter().take(flips).filter(|sum| i64::from(**sum) - i64::from(shift) >= gained).count();
+    let (won, lost) = changes(plain, best, k).fold((0, 0), |(won, lost), [w, l]| (won + w.count_ones(), lost + l.count_ones()));
+    let observed = deviations(i64::from(won) - i64::from(lost), won + lost);
+    let reached = largest.iter().take(flips).filter(|largest| **largest >= observed).count();
     // What was observed is one of the flips (Phipson and Smyth, 2010).
     (reached + 1) as f64 / (flips + 1) as f64
+}
+
+/// Queries won and lost by a run, 64 in a word.
+fn changes(plain: &[u32], run: &[u32], k: usize) -> impl Iterator<Item = [u64; 2]> {
+    plain.chunks(64).zip(run.chunks(64)).map(move |(plain, run)| {
+        let (mut won, mut lost) = (0u64, 0u64);
+        for (bit, (plain, run)) in plain.iter().zip(run).enumerate() {
+            let (before, after) = (is_hit(*plain, k), is_hit(*run, k));
+            won |= u64::from(after && !before) << bit;
+            lost |= u64::from(before && !after) << bit;
+        }
+        [won, lost]
+    })
+}
+
+/// A gain in standard deviations of as many coin tosses, as the bits of an f32, which ascend with it; 0 for a loss.
+fn deviations(gained: i64, changed: u32) -> u32 {
+    if gained <= 0 {
+        return 0;
+    }
+    ((gained as f64 / libm::sqrt(f64::from(changed))) as f32).to_bits()
 }

@@ -2,8 +2,8 @@
 //!
 //! Source: Chowdhury et al., EMNLP 2024, section 3.3.
 
-use crate::random::Random;
 use super::lists;
+use crate::random::Random;
 use crate::status::{Result, Status, ensure};
 use crate::topk::Hit;
 

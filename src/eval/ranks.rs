@@ -5,6 +5,7 @@ use crate::cpu::{self, Supported};
 use crate::dot::ensure_finite;
 use crate::kernel::{self, Span};
 use crate::matrix::{Element, Matrix};
+use crate::shortlist::from_key;
 use crate::status::{Result, Status, ensure};
 use crate::topk::Hit;
 use core::num::NonZeroUsize;
@@ -217,17 +218,24 @@ pub fn ranks<T: Element>(
         while first < rows {
             let chunk = Span::new(first, CHUNK.min(rows - first));
             grid(isa, queries, group, gallery, chunk, scores);
+            let mut greatest = [f32::NAN; QUERIES];
+            for (greatest, scores) in greatest.iter_mut().zip(scores.chunks_exact(CHUNK)).take(group.count) {
+                *greatest = from_key(kernel::min_max(isa, scores.get(..chunk.count).unwrap_or_default()).1);
+            }
             // A bias stays in the first cache level while all queries pass over it.
             for c in 0..runs {
                 let bias = bias_of(c).and_then(|b| b.get(first..)?.get(..chunk.count));
+                let least = bias.map_or(0.0, |bias| from_key(kernel::min_max(isa, bias).0));
                 let targets = values.iter().zip(ids.iter()).skip(c).step_by(runs);
-                for (i, (scores, (value, id))) in scores.chunks_exact(CHUNK).zip(targets).take(group.count).enumerate() {
+                let scores = scores.chunks_exact(CHUNK).zip(greatest);
+                for (i, ((scores, greatest), (value, id))) in scores.zip(targets).take(group.count).enumerate() {
+                    // Mostly the best score of the chunk would not be good enough with its least bias. (NaN is no such score.)
+                    if greatest - least < *value || *id == NOT_RANKED {
+                        continue;
+                    }
                     let (Some(scores), Some(rank)) = (scores.get(..chunk.count), out.get_mut(c * queries.rows() + q + i)) else {
                         continue;
                     };
-                    if *id == NOT_RANKED {
-                        continue;
-                    }
                     // A row before the answer is better when it is equal, one after it only when it is greater.
                     let split = (*id as usize).saturating_sub(first).min(chunk.count);
                     let better = if split == 0 {

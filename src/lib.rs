@@ -53,6 +53,7 @@ mod bias;
 mod blocks;
 mod certified;
 mod certified_bias;
+mod coarse;
 mod collect;
 mod cpu;
 mod dot;
@@ -74,6 +75,10 @@ mod topk;
 pub use bias::{ColumnSums, ExactSum, LogSums, bias, mean_bias, sinkhorn_bias};
 pub use certified::{Certificate, Encoded, certified_scratch, search_certified};
 pub use certified_bias::bias_certified;
+pub use coarse::{
+    Coarse, coarse_assign, coarse_gather, coarse_gather_codes, coarse_lists, coarse_train, coarse_train_scratch,
+    coarse_train_scratch_min, probe_scratch, probe_scratch_min, search_probed,
+};
 pub use cpu::{Isa, IsaSet, declare_hwcap, decode_aarch64, decode_x86};
 pub use dot::{dot, dot4, find_nonfinite, scores};
 pub use encode::{Bound, Side, encode, mean};

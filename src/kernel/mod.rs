@@ -239,6 +239,8 @@ pub trait Dtype: Copy + Sized {
     /// Scores (scaled, before any bias) of `queries` rows `q` with `gallery` rows `r`, to `out[i * out_stride + j]`. The rows
     /// are expected in memory when the queries are the first of their matrix, and otherwise in a cache.
     fn grid(isa: Supported, queries: &Matrix<Self>, q: Span, gallery: &Matrix<Self>, r: Span, out: &mut [f32], out_stride: usize);
+    /// The aligned part of a buffer as elements.
+    fn part(bytes: &mut [u8]) -> &mut [Self];
     /// Scores of `gallery` row `row` with the bank rows of a span: those of a tile, without one.
     fn column(isa: Supported, gallery: &Matrix<Self>, row: usize, bank: &Matrix<Self>, span: Span, scores: &mut [f32]);
     fn tile_shape(isa: Supported) -> TileShape;
@@ -313,6 +315,10 @@ impl Dtype for f32 {
         let Some(grid) = raw_grid(queries, q, gallery, r, out, out_stride) else { return };
         // SAFETY: `isa` was detected; `raw_grid` checked the spans against the validated views and the output's length.
         with_f32_shells!(isa, shell => unsafe { shell::grid(grid) })
+    }
+
+    fn part(bytes: &mut [u8]) -> &mut [f32] {
+        f32_part(bytes)
     }
 
     fn column(isa: Supported, gallery: &Matrix<f32>, row: usize, bank: &Matrix<f32>, span: Span, scores: &mut [f32]) {
@@ -410,6 +416,11 @@ impl Dtype for i8 {
             // SAFETY: `isa` was detected.
             with_f32_shells!(isa, shell => unsafe { shell::scale_scores(dots, scale, scales) });
         }
+    }
+
+    fn part(bytes: &mut [u8]) -> &mut [i8] {
+        // SAFETY: every byte is an `i8`; `align_to_mut` keeps the bounds.
+        unsafe { bytes.align_to_mut::<i8>().1 }
     }
 
     fn column(isa: Supported, gallery: &Matrix<i8>, row: usize, bank: &Matrix<i8>, span: Span, scores: &mut [f32]) {

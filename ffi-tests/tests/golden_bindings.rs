@@ -82,10 +82,7 @@ fn make() -> Vec<u8> {
         assert_eq!(nnn_neighbors_update_f32(&g, &b, K, 0, GALLERY, bytes, size, table.as_mut_ptr()), 0);
         assert_eq!(nnn_bias_f32(&g, &b, K, ALPHA, 0, GALLERY, bytes, size, bias.as_mut_ptr()), 0);
         assert_eq!(nnn_logsum_init(sums.as_mut_ptr(), GALLERY), 0);
-        assert_eq!(
-            nnn_logsum_update_f32(&g, &b, std::ptr::null(), BETA, 0, GALLERY, bytes, size, sums.as_mut_ptr()),
-            0
-        );
+        assert_eq!(nnn_logsum_update_f32(&g, &b, std::ptr::null(), BETA, 0, GALLERY, bytes, size, sums.as_mut_ptr()), 0);
         assert_eq!(nnn_logsum_bias(sums.as_ptr(), GALLERY, BETA, softmax.as_mut_ptr()), 0);
         assert_eq!(nnn_scores_f32(&q, &g, 0, GALLERY, scores.as_mut_ptr(), GALLERY), 0);
     }
@@ -135,5 +132,8 @@ fn is_what_the_functions_give() {
     if std::env::var_os("NNN_BLESS").is_some() {
         std::fs::write(path(), &made).expect("write the file");
     }
-    assert!(std::fs::read(path()).expect("golden/bindings.bin") == made, "golden/bindings.bin differs from what the functions give");
+    assert!(
+        std::fs::read(path()).expect("golden/bindings.bin") == made,
+        "golden/bindings.bin differs from what the functions give"
+    );
 }

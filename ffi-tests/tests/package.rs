@@ -260,7 +260,7 @@ fn cargo_c_installs_the_same_names() {
     }
     let prefix = folder("cargo-c");
     let mut install = Command::new("cargo-cinstall");
-    install.current_dir(repository()).args(["cinstall", "--quiet", "--locked", "--release", "-p", "nnn-capi", "--libdir", "lib"]);
+    install.current_dir(repository()).args(["cinstall", "--locked", "--release", "-p", "nnn-capi", "--libdir", "lib"]);
     install.arg("--prefix").arg(&prefix).arg("--target-dir").arg(Path::new(FOLDER).join("cargo-c"));
     run(as_a_user(&mut install));
     for file in ["include/nnn.h", "include/nnn.hpp", "include/nnn_cpu.h", "lib/libnnn.a", "lib/pkgconfig/nnn.pc"] {

@@ -1,24 +1,28 @@
 #!/bin/sh
-# Completes the Go package: puts libnnn as one object, and its headers, beside the Go files. With them the folder can be copied
-# anywhere, and vendored; it needs cgo and a C compiler, no Rust, no installed library and no linker flags.
+# Makes the Go package complete: libnnn as one object, and its headers, beside the Go files. From then on it needs cgo and a C
+# compiler, but no Rust, no installed library and no linker flags, and survives `go mod vendor`.
 #
-#   build.sh [GOARCH...]        amd64, arm64; this machine's by default. CARGO_TARGET_DIR, LD, OBJCOPY, AR as for package.sh
+#   build.sh [FOLDER [GOARCH]]        FOLDER gets a copy of the package; without one it is completed where it is. GOARCH is amd64 or
+#                                     arm64, this machine's by default
+#
+# CARGO_TARGET_DIR, CC, LD, OBJCOPY and AR are those of package.sh.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-cd "$here/../.."
-[ $# -gt 0 ] || set -- "$(go env GOARCH)"
-for arch in "$@"; do
-    case $arch in
-        amd64) target=x86_64-unknown-linux-gnu ;;
-        arm64) target=aarch64-unknown-linux-gnu ;;
-        *) echo "build.sh: $arch: amd64 and arm64 are possible" >&2; exit 2 ;;
-    esac
-    # The object has no name of the operating system in it but ELF: the same one serves every Linux.
-    work=$(mktemp -d)
-    trap 'rm -rf "$work"' EXIT
-    package=$(ffi-tests/scripts/package.sh "$target" "$work")
-    "${AR:-ar}" p "${package%.tar.gz}/lib/libnnn.a" nnn.o >"$work/object"
-    mv -f "$work/object" "$here/nnn_linux_$arch.syso"
-    cp include/nnn.h include/nnn_cpu.h "$here"
-    rm -rf "$work"
-done
+arch=${2:-$(go env GOARCH)}
+case $arch in
+    amd64) target=x86_64-unknown-linux-gnu ;;
+    arm64) target=aarch64-unknown-linux-gnu ;;
+    *) echo "build.sh: $arch: amd64 and arm64 are possible" >&2; exit 2 ;;
+esac
+folder=${1:-$here}
+mkdir -p "$folder"
+folder=$(cd "$folder" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+package=$("$here/../../ffi-tests/scripts/package.sh" "$work" "$target")
+tree=${package%.tar.gz}
+"${AR:-ar}" p "$tree/lib/libnnn.a" nnn.o >"$work/object"
+mv -f "$work/object" "$folder/nnn_linux_$arch.syso"
+cp "$tree/include/nnn.h" "$tree/include/nnn_cpu.h" "$folder"
+[ "$folder" = "$here" ] || cp "$here"/*.go "$here/go.mod" "$folder"

@@ -1,9 +1,9 @@
 #!/bin/sh
 # The C library as a tarball for one target, the same bytes whenever and wherever it is made with the same tools:
 #
-#   package.sh [TARGET [FOLDER]]        makes FOLDER/libnnn-VERSION-TARGET.tar.gz and, beside it, the tree that it holds
+#   package.sh [FOLDER [TARGET]]        makes FOLDER/libnnn-VERSION-TARGET.tar.gz and, beside it, the tree that it holds
 #
-# TARGET is a target of rustc with ELF objects, this machine's by default; FOLDER is target/package by default. Install by
+# FOLDER is target/package by default; TARGET is a target of rustc with ELF objects, this machine's by default. Install by
 #
 #   tar -xzf libnnn-VERSION-TARGET.tar.gz -C /usr/local --strip-components=1
 #
@@ -11,11 +11,16 @@
 # SOURCE_DATE_EPOCH is the time of all files in it.
 set -eu
 export LC_ALL=C
+if [ -n "${1:-}" ]; then
+    mkdir -p "$1"
+    out=$(cd "$1" && pwd)
+else
+    out=
+fi
 cd "$(dirname "$0")/../.."
 host=$(rustc -vV | sed -n 's/^host: //p')
-target=${1:-$host} # an empty one too is this machine's
+target=${2:-$host}
 build=${CARGO_TARGET_DIR:-target}
-out=${2:-$build/package}
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 soversion=${version%.*}
 
@@ -40,8 +45,10 @@ export LD OBJCOPY AR
 cargo build --quiet --locked --release -p nnn-capi --target-dir "$build" "$@"
 
 name=libnnn-$version-$target
-mkdir -p "$out"
-out=$(cd "$out" && pwd)
+if [ -z "$out" ]; then
+    mkdir -p "$build/package"
+    out=$(cd "$build/package" && pwd)
+fi
 # Made in a folder of its own and moved when it is whole.
 work=$(mktemp -d "$out/.package.XXXXXX")
 trap 'rm -rf "$work"' EXIT

@@ -58,7 +58,7 @@ pub fn package(folder: &str) -> &'static Path {
 /// Packs what `library` has built into `out`; the tarball.
 pub fn pack(folder: &str, out: &Path) -> PathBuf {
     let mut script = Command::new(repository().join("ffi-tests/scripts/package.sh"));
-    script.arg("").arg(out).env("CARGO_TARGET_DIR", Path::new(folder).join("c-library"));
+    script.arg(out).env("CARGO_TARGET_DIR", Path::new(folder).join("c-library"));
     run(as_a_user(&mut script)).trim().into()
 }
 

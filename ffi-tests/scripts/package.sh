@@ -41,6 +41,11 @@ else
 fi
 CC=${CC:-${tools}gcc} LD=${LD:-${tools}ld} OBJCOPY=${OBJCOPY:-${tools}objcopy} AR=${AR:-${tools}ar}
 export LD OBJCOPY AR
+if [ "$target" != "$host" ]; then
+    # Cargo links a shared library of its own, which is not packed.
+    linker=CARGO_TARGET_$(echo "$target" | tr 'a-z.-' 'A-Z__')_LINKER
+    eval "export $linker=\"\${$linker:-$CC}\""
+fi
 
 cargo build --quiet --locked --release -p nnn-capi --target-dir "$build" "$@"
 

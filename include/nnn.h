@@ -552,7 +552,7 @@ nnn_status nnn_bias_i8(const struct nnn_mat_i8 *gallery,
                        size_t scratch_len,
                        float *bias);
 
-/// The biases of a grid of parameters from one table: biases[(i * alphas_len + j) * rows + r] is that of row r for ks[i] and alphas[j],
+/// The biases of a grid of parameters from one table: biases[(j * ks_len + i) * rows + r] is that of row r for ks[i] and alphas[j],
 /// with the bits of nnn_neighbors_bias, for one walk along each row. What nnn_ranks_* compares.
 ///
 /// table: rows x table_k floats. ks: ascending. biases: ks_len * alphas_len * rows floats.
@@ -587,7 +587,8 @@ nnn_status nnn_logsum_init(struct nnn_log_sum *sums,
 /// first..first + count. Exact, in any order. Similarities beyond the range of float are left out.
 ///
 /// log_weights: bank->rows floats, or NULL: all 0. scratch: as of nnn_neighbors_update_*. sums: count of them, the first of gallery row
-/// `first`, made by nnn_logsum_init and only ever used with this beta. A term is within 9e-7 of its value.
+/// `first`, made by nnn_logsum_init and only ever used with this beta. A term is within 9e-7 of its
+/// value; log_weights, and instruction sets without fused multiply-add, add 2^-23 of the exponent beta * similarity + log_weight.
 ///
 /// O(count * bank rows * dim), the exponentials some per cent on top; 4.2 KiB of stack. Errors: NULL, DIM, STRIDE, OVERFLOW, RANGE,
 /// ALIGN, CAPACITY (scratch below NNN_NEIGHBORS_SCRATCH_MIN_BYTES), ALIAS, VALUE (NaN or infinity in the range, the bank or the
@@ -620,8 +621,18 @@ nnn_status nnn_logsum_update_i8(const struct nnn_mat_i8 *gallery,
 /// into, from: rows of them. O(rows), no work memory. Errors: NULL, OVERFLOW, RANGE, ALIGN, ALIAS.
 NNN_MUST_USE nnn_status nnn_logsum_merge(struct nnn_log_sum *into, const struct nnn_log_sum *from, size_t rows);
 
+/// Natural logarithms of sums: ln[r], -infinity of a row that has seen nothing. What a Sinkhorn iteration that is shared out among threads
+/// or machines needs: ln u = ln(1 / rows) - ln of the sums weighted by ln v (nnn_sinkhorn_bias_* says how), with the bits of one call.
+///
+/// sums: rows of them. ln: rows doubles. O(rows), no work memory. Errors: NULL, OVERFLOW, RANGE, ALIGN, ALIAS.
+NNN_MUST_USE
+nnn_status nnn_logsum_ln(const struct nnn_log_sum *sums,
+                         size_t rows,
+                         double *ln);
+
 /// The inverted softmax as a bias: bias[r] = ln(sum r) / beta, rounded once. score - bias is 1 / beta times the logarithm of the inverted
-/// softmax, so it ranks as that does.
+/// softmax, so it ranks as that does. As beta tends to 0 it tends to ln(bank rows) / beta plus the mean, and the constant leaves float too
+/// few digits for the rest: below beta = 0.01 use nnn_mean_bias_*.
 ///
 /// sums: rows of them; beta: that of their updates. bias: rows floats. O(rows), no work memory. Errors: NULL, K (a row has seen no
 /// similarity), OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (beta not finite or not above 0, a bias beyond the range of float).
@@ -1004,11 +1015,13 @@ nnn_status nnn_bootstrap(const uint32_t *before,
 /// Chooses among biases by recall at k on held-out queries, and proposes none unless it is sure to help.
 ///
 /// ranks: (1 + biases) x queries numbers as nnn_ranks_* gives them, plain first. *best: the bias with the best recall, from 0; of equally
-/// good ones the first, so list the mildest first. *gain: its gain over plain search and the interval of nnn_bootstrap. *helps: 1 when
-/// that interval lies above 0, else 0: serve without a correction. The winner among many looks a little better than it is: judge it on
-/// queries that took no part in the choice.
+/// good ones the first, so list the mildest first, as nnn_neighbors_grid does. *gain: its gain over plain search and the interval of
+/// nnn_bootstrap. *helps: 1 when that interval lies above 0 and chance alone lets some bias gain as many standard deviations,
+/// (won - lost) / sqrt(won + lost) queries, in fewer than 1 - confidence of random sign flips (plain and corrected swapped, per
+/// query, in all runs together); else 0: serve without a correction. The interval of the winner looks a little better than it is: judge it on queries that took no part in the choice.
 ///
-/// work, confidence, seed: as of nnn_bootstrap. Errors: NULL, K (k or biases is 0), OVERFLOW, RANGE, ALIGN, CAPACITY (work_len is 0),
+/// work, confidence, seed: as of nnn_bootstrap; two numbers per flip, so that fewer than 2 / (1 - confidence) never say 1.
+/// O(biases * queries * (1 + work_len / 64)). Errors: NULL, K (k or biases is 0), OVERFLOW, RANGE, ALIGN, CAPACITY (work_len is 0),
 /// ALIAS, VALUE (queries is 0, confidence not between 0 and 1).
 NNN_MUST_USE
 nnn_status nnn_choose(const uint32_t *ranks,

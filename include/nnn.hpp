@@ -235,6 +235,13 @@ inline isa_list isa_available() noexcept {
     if (nnn_isa_available(list.items, 16, &list.count) != NNN_OK) list.count = 0;  // 16 are always enough
     return list;
 }
+/// What is linked: major * 65536 + minor * 256 + patch, and the number that changes with the binary interface.
+inline std::uint32_t version() noexcept { return nnn_version(); }
+inline std::uint32_t abi_version() noexcept { return nnn_abi_version(); }
+
+/// What an AArch64 machine has, as nnn_cpu.h reads it.
+inline status cpu_hwcap(std::uint64_t hwcap, std::uint64_t hwcap2) noexcept { return detail::of(nnn_cpu_hwcap(hwcap, hwcap2)); }
+
 inline nnn_isa isa_active() noexcept { return nnn_isa_active(); }
 inline const char *isa_name(nnn_isa isa) noexcept { return nnn_isa_str(isa); }
 inline status isa_select(nnn_isa isa) noexcept { return detail::of(nnn_isa_select(isa)); }
@@ -386,7 +393,7 @@ public:
                                    : detail::of(nnn_neighbors_bias(table_, rows_, k_, k, alpha, bias.data()));
     }
 
-    /// The biases of a grid: biases[(i * alphas.size() + j) * rows + r] is that of row r for ks[i] and alphas[j].
+    /// The biases of a grid: biases[(j * ks.size() + i) * rows + r] is that of row r for alphas[j] and ks[i].
     status grid(span<const std::size_t> ks, span<const float> alphas, span<float> biases) const noexcept {
         const bool fits = detail::holds(biases.size(), alphas.size(), rows_) &&
                           detail::holds(biases.size(), ks.size(), alphas.size() * rows_);
@@ -451,6 +458,11 @@ public:
     status merge(const log_sums &from) noexcept {
         if (from.sums_.size() != sums_.size()) return status::range;
         return detail::of(nnn_logsum_merge(sums_.data(), from.sums_.data(), sums_.size()));
+    }
+
+    /// Natural logarithms of the sums.
+    status ln(span<double> ln) const noexcept {
+        return ln.size() < sums_.size() ? status::capacity : detail::of(nnn_logsum_ln(sums_.data(), sums_.size(), ln.data()));
     }
 
     /// The inverted softmax.

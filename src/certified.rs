@@ -24,7 +24,7 @@ use crate::cpu::{self, Supported};
 use crate::encode::{Bound, UNIT};
 use crate::kernel::{self, Dtype, STRIP, Span, TILE_BYTES};
 use crate::matrix::Matrix;
-use crate::search::{check_search, search};
+use crate::search::{check_shape, check_values, search};
 use crate::shortlist::reached_by;
 use crate::status::{Error, Result, Status, ensure};
 use crate::topk::{Hit, bits, merge_batch};
@@ -349,8 +349,9 @@ pub fn search_certified(
     found: &mut [u32],
 ) -> Result<Certificate> {
     let isa = cpu::active();
-    let span = check_search(isa, &queries.rows, &gallery.rows, bias, allow, k, &rows, hits, found)?;
+    let span = check_shape(&queries.rows, &gallery.rows, bias, allow, k, &rows, hits, found)?;
     ensure(scratch.len() >= scratch_min(k), TOO_SMALL.status, TOO_SMALL.argument)?;
+    check_values(isa, &queries.rows, bias, &rows)?;
     let dim = queries.rows.dim();
     // Large blocks of rows where they leave at least half of the scratch, and that is enough for the rest.
     let large = scratch.len() / 2 >= scratch_min(k).max(QUERY_BLOCK * BLOCK_ROWS * 4);

@@ -64,6 +64,7 @@ mod logsum;
 mod matrix;
 mod neighbors;
 mod quantize;
+mod random;
 mod search;
 mod shortlist;
 mod simd;

@@ -49,7 +49,8 @@ pub fn search<T: Element>(
     found: &mut [u32],
 ) -> Result<()> {
     let isa = cpu::active();
-    let span = check_search(isa, queries, gallery, bias, allow, k, &rows, hits, found)?;
+    let span = check_shape(queries, gallery, bias, allow, k, &rows, hits, found)?;
+    check_values(isa, queries, bias, &rows)?;
 
     found.get_mut(..queries.rows()).unwrap_or_default().fill(0);
     scan(isa, queries, gallery, span, allow, scratch, |q, block, scores| {
@@ -126,10 +127,9 @@ pub(crate) fn add_block(isa: Supported, best: &mut [Hit], count: &mut u32, block
     }
 }
 
-/// The checks of a search, in the documented order.
+/// The checks of a search but those of values, in the documented order.
 #[allow(clippy::too_many_arguments)] // those of the search
-pub(crate) fn check_search<T: Element>(
-    isa: Supported,
+pub(crate) fn check_shape<T: Element>(
     queries: &Matrix<T>,
     gallery: &Matrix<T>,
     bias: Option<&[f32]>,
@@ -148,10 +148,19 @@ pub(crate) fn check_search<T: Element>(
     ensure(allow.is_none_or(|a| a.len() >= gallery.rows().div_ceil(64)), Status::Capacity, "allow")?;
     ensure(total.is_some_and(|total| hits.len() >= total), Status::Capacity, "hits")?;
     ensure(found.len() >= queries.rows(), Status::Capacity, "found")?;
+    Ok(span)
+}
+
+/// The last of them: `Value`, of the queries and of the biases of a range.
+pub(crate) fn check_values<T: Element>(
+    isa: Supported,
+    queries: &Matrix<T>,
+    bias: Option<&[f32]>,
+    rows: &Range<usize>,
+) -> Result<()> {
     ensure_finite(isa, queries, Span::new(0, queries.rows()), "queries")?;
     let biases = bias.and_then(|b| b.get(rows.clone())).unwrap_or(&[]);
-    ensure(kernel::max_abs_bits(isa, biases) < f32::INFINITY.to_bits(), Status::Value, "bias")?;
-    Ok(span)
+    ensure(kernel::max_abs_bits(isa, biases) < f32::INFINITY.to_bits(), Status::Value, "bias")
 }
 
 /// What a score must be greater than to be among the best.

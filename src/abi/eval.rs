@@ -35,7 +35,7 @@ impl Answers {
     /// `judge` accepted the memory.
     unsafe fn positives<'a>(&self) -> Result<Positives<'a>> {
         // SAFETY: this function's contract.
-        unsafe { Positives::new(input(self.offsets, self.len.unwrap_or(0)), input(self.ids, self.ids_len)) }
+        unsafe { Positives::shaped(input(self.offsets, self.len.unwrap_or(0)), input(self.ids, self.ids_len)) }
     }
 }
 
@@ -163,7 +163,8 @@ unsafe fn ranks_of<M: Described>(
         // No bias has a row, so their number cannot be told from their length: there is nothing to rank, only answers to refuse.
         // SAFETY: judged.
         let positives = unsafe { answers.positives()? };
-        return crate::status::ensure(positives.queries() == 0, Status::Range, "positives");
+        crate::status::ensure(positives.inside(0), Status::Range, "ids")?;
+        return positives.check_values();
     }
     // SAFETY: judged.
     let (positives, biases) = unsafe { (answers.positives()?, input(biases, len.unwrap_or(0))) };
@@ -255,11 +256,13 @@ unsafe fn bootstrap(
 /// Chooses among biases by recall at k on held-out queries, and proposes none unless it is sure to help.
 ///
 /// ranks: (1 + biases) x queries numbers as nnn_ranks_* gives them, plain first. *best: the bias with the best recall, from 0; of equally
-/// good ones the first, so list the mildest first. *gain: its gain over plain search and the interval of nnn_bootstrap. *helps: 1 when
-/// that interval lies above 0, else 0: serve without a correction. The winner among many looks a little better than it is: judge it on
-/// queries that took no part in the choice.
+/// good ones the first, so list the mildest first, as nnn_neighbors_grid does. *gain: its gain over plain search and the interval of
+/// nnn_bootstrap. *helps: 1 when that interval lies above 0 and chance alone lets some bias gain as many standard deviations,
+/// (won - lost) / sqrt(won + lost) queries, in fewer than 1 - confidence of random sign flips (plain and corrected swapped, per
+/// query, in all runs together); else 0: serve without a correction. The interval of the winner looks a little better than it is: judge it on queries that took no part in the choice.
 ///
-/// work, confidence, seed: as of nnn_bootstrap. Errors: NULL, K (k or biases is 0), OVERFLOW, RANGE, ALIGN, CAPACITY (work_len is 0),
+/// work, confidence, seed: as of nnn_bootstrap; two numbers per flip, so that fewer than 2 / (1 - confidence) never say 1.
+/// O(biases * queries * (1 + work_len / 64)). Errors: NULL, K (k or biases is 0), OVERFLOW, RANGE, ALIGN, CAPACITY (work_len is 0),
 /// ALIAS, VALUE (queries is 0, confidence not between 0 and 1).
 #[unsafe(no_mangle)]
 #[must_use]

@@ -27,12 +27,23 @@ impl<'a> Positives<'a> {
     /// # Errors
     /// `Range` (offsets descend or end past the ids), `Capacity` (no offset), `Value` (a query without an answer).
     pub fn new(offsets: &'a [usize], ids: &'a [u32]) -> Result<Self> {
+        let positives = Self::shaped(offsets, ids)?;
+        positives.check_values()?;
+        Ok(positives)
+    }
+
+    /// As [`new`](Self::new), but that `Value` is left to the function that takes them: other errors come before it.
+    pub(crate) fn shaped(offsets: &'a [usize], ids: &'a [u32]) -> Result<Self> {
         let pairs = || offsets.iter().zip(offsets.iter().skip(1));
         let ends = offsets.last().is_none_or(|end| *end <= ids.len());
         ensure(ends && pairs().all(|(from, to)| from <= to), Status::Range, "offsets")?;
         ensure(!offsets.is_empty(), Status::Capacity, "offsets")?;
-        ensure(pairs().all(|(from, to)| from < to), Status::Value, "offsets")?;
         Ok(Positives { offsets, ids })
+    }
+
+    pub(crate) fn check_values(&self) -> Result<()> {
+        let mut pairs = self.offsets.iter().zip(self.offsets.iter().skip(1));
+        ensure(pairs.all(|(from, to)| from < to), Status::Value, "offsets")
     }
 
     /// Number of queries.
@@ -48,7 +59,7 @@ impl<'a> Positives<'a> {
     }
 
     /// Whether all answers are rows of such a gallery.
-    fn inside(&self, rows: usize) -> bool {
+    pub(crate) fn inside(&self, rows: usize) -> bool {
         (0..self.queries()).all(|q| self.of(q).iter().all(|id| (*id as usize) < rows))
     }
 }
@@ -62,6 +73,7 @@ pub fn best_ranks(hits: &[Hit], found: &[u32], k: usize, positives: &Positives, 
     let lists = lists(hits, found, k, k)?;
     ensure(positives.queries() == found.len(), Status::Range, "positives")?;
     ensure(out.len() >= found.len(), Status::Capacity, "out")?;
+    positives.check_values()?;
     for (q, (list, out)) in lists.zip(out).enumerate() {
         let answers = positives.of(q);
         let at = list.iter().position(|hit| answers.contains(&hit.id));
@@ -161,6 +173,7 @@ pub fn ranks<T: Element>(
     let isa = cpu::active();
     ensure_finite(isa, queries, Span::new(0, queries.rows()), "queries")?;
     ensure(kernel::max_abs_bits(isa, biases) < f32::INFINITY.to_bits(), Status::Value, "biases")?;
+    positives.check_values()?;
 
     let query_bytes = NonZeroUsize::MIN.saturating_add(ranks_scratch_min(candidates).saturating_sub(9));
     let block = (scratch.len().saturating_sub(8) / query_bytes).clamp(1, QUERIES);

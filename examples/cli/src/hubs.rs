@@ -167,8 +167,7 @@ pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
             recall: before.recall.zip(after.recall).map(|(before, after)| [before, after]),
             hubness: [before.hubness, after.hubness],
             queries: queries.rows(),
-            k: args.k.get(),
-            alpha: args.alpha,
+            nnn: args.bias.is_none().then_some((args.k.get(), args.alpha)),
         };
         svg.stage_text(&picture.svg()?)?.commit()?;
     }

@@ -281,6 +281,9 @@ static void family_calls(const Matrix &queries, const Matrix &gallery, const Mat
     EXPECT(c_sums(&gallery, &bank, weights.data(), 20.0f, 0, rows, scratch.data(), scratch.size(), c_memory.data()) == NNN_OK);
     EXPECT(sums.bias(bias) == status::ok && nnn_logsum_bias(c_memory.data(), rows, 20.0f, c_bias.data()) == NNN_OK);
     EXPECT(same(bias, c_bias));
+    std::vector<double> logs(rows), c_logs(rows);
+    EXPECT(sums.ln(logs) == status::ok && nnn_logsum_ln(c_memory.data(), rows, c_logs.data()) == NNN_OK && logs == c_logs);
+    EXPECT(std::abs(logs[1] / 20.0 - bias[1]) < 1e-6 && sums.ln({logs.data(), rows - 1}) == status::capacity);
     EXPECT(part.merge(sums) == status::ok && part.bias(c_bias) == status::ok && same(bias, c_bias));
     EXPECT(sums.dual_bias(part, bias) == status::ok && same(bias, c_bias));  // twice the sums over twice the beta
     EXPECT(sums.bias({bias.data(), rows - 1}) == status::capacity && sums.dual_bias({{half.data(), 3}, 1}, bias) == status::range);
@@ -375,7 +378,7 @@ static void family_calls(const Matrix &queries, const Matrix &gallery, const Mat
     nnn::neighbors neighbors(table, 2);
     EXPECT(neighbors.init() == status::ok && neighbors.update(gallery, bank, nnn::all, scratch) == status::ok);
     EXPECT(neighbors.grid(ks, alphas, grid) == status::ok && neighbors.bias(2, 0.5f, one) == status::ok);
-    EXPECT(std::equal(one.begin(), one.end(), grid.begin() + 2 * rows));
+    EXPECT(std::equal(one.begin(), one.end(), grid.begin() + rows));
     EXPECT(neighbors.grid(ks, alphas, {grid.data(), 4 * rows - 1}) == status::capacity);
 }
 

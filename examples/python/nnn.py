@@ -604,12 +604,12 @@ class Neighbors:
         return out
 
     def grid(self, ks, alphas):
-        """The biases of every pair, ks x alphas x rows: what `ranks` compares."""
+        """The biases of every pair, alphas x ks x rows: what `ranks` compares. ks ascend."""
         ks = np.array([_integer("ks", k, 1, self.k, ", as the table holds no more") for k in _listed("ks", ks)], np.uintp)
         alphas = np.array([_real("alphas", alpha) for alpha in _listed("alphas", alphas)], np.float32)
         if np.any(ks[1:] <= ks[:-1]):
             _refuse("ks", "they must ascend")
-        out = np.empty((len(ks), len(alphas), self.rows), np.float32)
+        out = np.empty((len(alphas), len(ks), self.rows), np.float32)
         _call("nnn_neighbors_grid", _address(self.table), self.rows, self.k, _address(ks), len(ks), _address(alphas), len(alphas),
               _address(out))  # fmt: skip
         return out
@@ -876,8 +876,8 @@ def recall(ranks, k=1):
 
 
 def choose(ranks, k=1, confidence=0.95, seed=0, resamples=1000):
-    """Of `ranks` (plain first) the bias with the best recall at k: (bias, helps, (gain, low, high)). helps only if the bootstrap interval of
-    the gain lies above 0: else serve without a correction. Judge the choice on queries that took no part in it."""
+    """Of `ranks` (plain first) the bias with the best recall at k: (bias, helps, (gain, low, high)). helps is True only if the bootstrap
+    interval of the gain lies above 0 and luck among so many biases is no likely cause: else serve without a correction. Judge the choice on queries that took no part in it."""
     _shape("ranks", ranks, np.uint32, 2)
     if not ranks.flags.c_contiguous or ranks.shape[0] < 2 or ranks.shape[1] == 0:
         _refuse("ranks", "those of plain search and of one bias at least, of one query at least, are needed, contiguous")

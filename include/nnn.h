@@ -122,11 +122,14 @@
 /// nnn_encode_f32: the rows are queries, live or of the bank.
 #define NNN_SIDE_QUERY 1
 
+/// Form of vectors for an index by inner product.
+#define NNN_FORM_INNER_PRODUCT 0
 
+/// Form of vectors for an index by squared or plain Euclidean distance.
+#define NNN_FORM_L2 1
 
-
-
-
+/// Form of vectors for an index by cosine. Cosines divide by the lengths: vectors of the inner-product form are wrong there.
+#define NNN_FORM_COSINE 2
 
 /// The rank of an answer that is not among the hits, or whose score is not finite.
 #define NOT_RANKED UINT32_MAX

@@ -201,7 +201,9 @@ pub fn export_rows(
     let bias = bias.get(rows.clone()).unwrap_or_default();
     ensure_admitted(isa, gallery, span, bias, limits)?;
     ensure(limits.fits(form), Status::Value, "limits")?;
-    for ((i, &b), out) in rows.zip(bias).zip(out.chunks_mut(out_stride.max(1))) {
+    let mut rest = out;
+    for (i, &b) in rows.zip(bias) {
+        let out = next_vector(&mut rest, out_stride);
         write_vector(gallery.row(i), &limits.tails(form, <f32 as Dtype>::norm2(isa, gallery, i), b), out);
     }
     Ok(())
@@ -219,7 +221,9 @@ pub fn export_queries(queries: &Matrix<f32>, form: Form, alpha: f32, out: &mut [
     ensure_finite(cpu::active(), queries, Span::new(0, queries.rows()), "queries")?;
     ensure_alpha(form, alpha)?;
     let tail = if form == Form::L2 { 0.0 } else { 0.0 - alpha };
-    for (i, out) in (0..queries.rows()).zip(out.chunks_mut(out_stride.max(1))) {
+    let mut rest = out;
+    for i in 0..queries.rows() {
+        let out = next_vector(&mut rest, out_stride);
         write_vector(queries.row(i), &[tail, 0.0], out);
     }
     Ok(())
@@ -276,7 +280,9 @@ pub fn export_codes(
     ensure(out.len() >= needed, Status::Capacity, "out")?;
     let bias = bias.get(rows.clone()).unwrap_or_default();
     ensure_admitted(cpu::active(), gallery, span, bias, limits)?;
-    for ((i, &b), out) in rows.zip(bias).zip(out.chunks_mut(out_stride.max(1))) {
+    let mut rest = out;
+    for (i, &b) in rows.zip(bias) {
+        let out = next_vector(&mut rest, out_stride);
         write_codes(gallery, i, limits.centred(b), out);
     }
     Ok(())
@@ -291,7 +297,9 @@ pub fn export_query_codes(queries: &Matrix<i8>, alpha: f32, out: &mut [i8], out_
     ensure(out.len() >= needed, Status::Capacity, "out")?;
     ensure_finite(cpu::active(), queries, Span::new(0, queries.rows()), "queries")?;
     ensure_alpha(Form::InnerProduct, alpha)?;
-    for (i, out) in (0..queries.rows()).zip(out.chunks_mut(out_stride.max(1))) {
+    let mut rest = out;
+    for i in 0..queries.rows() {
+        let out = next_vector(&mut rest, out_stride);
         write_codes(queries, i, 0.0 - alpha, out);
     }
     Ok(())
@@ -364,6 +372,13 @@ fn ensure_admitted<T: Element>(isa: Supported, gallery: &Matrix<T>, rows: Span, 
     ensure_finite(isa, gallery, rows, "gallery")?;
     ensure(bias.iter().all(|b| b.is_finite()), Status::Value, "bias")?;
     ensure(given, Status::Value, "limits")
+}
+
+/// Takes the next vector off what is left of the output.
+fn next_vector<'a, T>(rest: &mut &'a mut [T], stride: usize) -> &'a mut [T] {
+    let (vector, left) = core::mem::take(rest).split_at_mut_checked(stride).unwrap_or_default();
+    *rest = left;
+    vector
 }
 
 fn write_vector(row: Option<&[f32]>, tails: &[f32; 2], out: &mut [f32]) {

@@ -7,14 +7,15 @@ use crate::matrix::MAX_DIM;
 use core::ffi::c_void;
 
 /// Form of vectors for an index by inner product.
-pub const NNN_FORM_INNER_PRODUCT: u32 = Form::InnerProduct as u32;
+pub const NNN_FORM_INNER_PRODUCT: u32 = 0;
 /// Form of vectors for an index by squared or plain Euclidean distance.
-pub const NNN_FORM_L2: u32 = Form::L2 as u32;
+pub const NNN_FORM_L2: u32 = 1;
 /// Form of vectors for an index by cosine. Cosines divide by the lengths: vectors of the inner-product form are wrong there.
-pub const NNN_FORM_COSINE: u32 = Form::Cosine as u32;
+pub const NNN_FORM_COSINE: u32 = 2;
 
 const _: () = {
-    assert!(NNN_FORM_INNER_PRODUCT == 0 && NNN_FORM_L2 == 1 && NNN_FORM_COSINE == 2);
+    assert!(NNN_FORM_INNER_PRODUCT == Form::InnerProduct as u32 && NNN_FORM_L2 == Form::L2 as u32);
+    assert!(NNN_FORM_COSINE == Form::Cosine as u32);
     assert!(size_of::<ExportLimits>() == 16);
 };
 

@@ -34,9 +34,9 @@ private:
 };
 
 struct hnsw : faiss::IndexHNSWFlat {
-    hnsw(int dim, faiss::MetricType metric) : IndexHNSWFlat(dim, 32, metric) {
+    hnsw(int dim, faiss::MetricType metric) : IndexHNSWFlat(dim, 16, metric) {
         hnsw::IndexHNSWFlat::hnsw.efConstruction = 200;
-        hnsw::IndexHNSWFlat::hnsw.efSearch = 256;
+        hnsw::IndexHNSWFlat::hnsw.efSearch = 128;
     }
 };
 

@@ -84,6 +84,17 @@ fn go() {
     remove(&root);
 }
 
+/// Its own tests and README's block, where this machine has Swift; `scripts/swift.sh` makes a root that has it.
+#[test]
+fn swift() {
+    if !has("swift", "--version") {
+        return;
+    }
+    let script = repository().join("ffi-tests/scripts/swift.sh");
+    let printed = run(&mut shell(&format!("'{}' --here", script.display()), &repository()));
+    assert!(printed.ends_with("swift: all passed\n"), "{printed}");
+}
+
 /// The code blocks of README's section about linking: language and text.
 fn blocks() -> Vec<(String, String)> {
     let readme = std::fs::read_to_string(repository().join("README.md")).expect("README.md");
@@ -121,7 +132,7 @@ fn project(name: &str) -> PathBuf {
 #[test]
 fn readme_has_no_other_blocks() {
     let kinds: Vec<String> = blocks().into_iter().map(|(language, _)| language).collect();
-    assert_eq!(kinds, ["sh", "cmake", "cmake", "sh", "go", "python"]);
+    assert_eq!(kinds, ["sh", "cmake", "cmake", "sh", "go", "python", "swift"]);
 }
 
 #[test]

@@ -26,5 +26,5 @@ pub use groups::coarse_scratch;
 pub use lists::{coarse_check, coarse_gather, coarse_gather_i8, coarse_lists};
 pub use pass::{coarse_bias, coarse_neighbors};
 pub use search::coarse_search;
-pub(crate) use train::ASSIGN_MIN;
+pub(crate) use train::{ASSIGN_MIN, SPARE};
 pub use train::{coarse_assign, coarse_train, coarse_train_scratch};

@@ -110,6 +110,9 @@
 /// Bytes of scratch that nnn_neighbors_update_* at least needs.
 #define NNN_NEIGHBORS_SCRATCH_MIN_BYTES 4096
 
+/// Bytes of scratch that nnn_coarse_assign at least needs.
+#define NNN_COARSE_ASSIGN_SCRATCH_MIN_BYTES 4104
+
 /// The id of padding in a table with ids.
 #define NNN_NO_NEIGHBOR UINT32_MAX
 
@@ -265,7 +268,7 @@ typedef struct nnn_certificate {
 
 /// What the rows of an export lie within: the constants of all three forms.
 ///
-/// The limits of shards merge by [`merge`](Self::merge). For rows to come, widen them by hand: a row that does not fit is refused. An
+/// The limits of shards merge. For rows to come, widen them by hand: a row that does not fit is refused. An
 /// index is valid as long as all of its rows were written with the same limits.
 typedef struct nnn_export_limits {
     /// Largest squared length of a row.
@@ -275,8 +278,14 @@ typedef struct nnn_export_limits {
     /// Largest bias.
     float bias_max;
 } nnn_export_limits;
-/// The limits of no rows.
-#define nnn_export_limits_EMPTY (nnn_export_limits){ .norm2 = 0.0, .bias_min = f32_INFINITY, .bias_max = f32_NEG_INFINITY }
+
+/// How far biases are from the exact ones.
+typedef struct nnn_bias_errors {
+    /// Mean of `|bias - exact|`.
+    double mean;
+    /// Its maximum.
+    double max;
+} nnn_bias_errors;
 
 /// The call did what it says.
 #define NNN_OK 0
@@ -1456,6 +1465,236 @@ float nnn_metric_i8(const void *a,
                     const void *b,
                     const void *state);
 
+/// ======== Coarse index ========
+///
+/// Inverted lists over centroids: biases and debiased search that look at a part of the bank or the gallery only. Rows belong to the
+/// list of the centroid with the largest inner product and are laid out list by list; a pass probes the lists of the best centroids.
+/// What is scored is scored exactly: with all lists probed the bits are those of the exact pass. An index is plain arrays of the
+/// caller, to be kept in any file:
+///
+///   centroids   lists x dim floats, stride dim: a matrix of one row a list
+///   offsets     lists + 1 numbers: list l holds the places offsets[l] to offsets[l + 1] - 1
+///   ids         rows numbers: the original row at each place, ascending within a list
+///
+///   nnn_coarse_train(&sample, lists, 10, seed, scratch, scratch_len, centroids);
+///   nnn_coarse_assign(&bank, &c, 0, bank.rows, scratch, scratch_len, assigned);       any ranges, any threads
+///   nnn_coarse_lists(assigned, bank.rows, lists, offsets, ids);
+///   nnn_coarse_gather_f32(&bank, ids, bank.rows, listed_rows, dim);                   the rows in list order: `listed`
+///   nnn_coarse_neighbors_f32(&gallery, &listed, &c, offsets, probes, k, 0, gallery.rows, scratch, scratch_len, table, &pairs);
+///   nnn_coarse_bias(table, gallery.rows, k, k, 0.75f, bias, &short_rows);
+///
+/// New rows: assign them, then nnn_coarse_lists and gather anew, O(rows); the centroids stay. Any content of these arrays is safe;
+/// nnn_coarse_check tells whether it is an index.
+///
+/// Recommended bytes of scratch of nnn_coarse_train: 12 a row, 4 a list, 8 a dim, and 640 KiB. SIZE_MAX when that is not representable.
+/// 651,264 less work too, slower.
+size_t nnn_coarse_train_scratch(size_t rows,
+                                size_t lists,
+                                size_t dim);
+
+/// Recommended bytes of scratch of nnn_coarse_neighbors_* for so many gallery rows, and of nnn_coarse_search_* for so many queries:
+/// 8 for each of up to 8,192 rows and each of its probes, about 1.2 MiB, and 4 a list. SIZE_MAX when that is not representable. Less
+/// works too, slower, down to that of one row.
+size_t nnn_coarse_scratch(size_t rows,
+                          size_t lists,
+                          size_t probes,
+                          size_t dim);
+
+/// Centroids of a sample: lists rows of unit length, dim floats each, by spherical k-means: `rounds` times each row is assigned to the
+/// centroid with the largest inner product, and each centroid becomes the mean of its rows, scaled to unit length (Dhillon and Modha,
+/// 2001). It starts from one row of each of `lists` equal stretches of the sample, drawn by seed. A centroid without rows takes the
+/// worst-fitting row of the largest list. The same bits on every instruction set with fused multiply-add. With fewer distinct rows
+/// than lists some lists stay empty.
+///
+/// Between sqrt(rows to be indexed) and four times as many lists, from 50 sampled rows or more a list, in 10 rounds, are a good start.
+///
+/// centroids: lists x dim floats. O(rounds * rows * lists * dim). Errors: NULL, DIM, K (no lists, or no rows), STRIDE, OVERFLOW, RANGE,
+/// ALIGN, CAPACITY (scratch more than 651,264 bytes below nnn_coarse_train_scratch), ALIAS, VALUE (NaN or infinity in the sample).
+NNN_MUST_USE
+nnn_status nnn_coarse_train(const struct nnn_mat_f32 *sample,
+                            size_t lists,
+                            size_t rounds,
+                            uint64_t seed,
+                            void *scratch,
+                            size_t scratch_len,
+                            float *centroids);
+
+/// The list of each row of first..first + count: the centroid with the largest inner product, ties by the lower list; a row without a
+/// finite similarity goes to list 0. Ranges in any order and by any threads give the bits of one call.
+///
+/// assigned: count numbers. scratch: as nnn_neighbors_scratch, less is slower. O(count * lists * dim). Errors: NULL, DIM, K (no
+/// centroids), STRIDE, OVERFLOW, RANGE, ALIGN, CAPACITY (scratch below NNN_COARSE_ASSIGN_SCRATCH_MIN_BYTES), ALIAS, VALUE (NaN or
+/// infinity in the range or the centroids).
+NNN_MUST_USE
+nnn_status nnn_coarse_assign(const struct nnn_mat_f32 *rows,
+                             const struct nnn_mat_f32 *centroids,
+                             size_t first,
+                             size_t count,
+                             void *scratch,
+                             size_t scratch_len,
+                             uint32_t *assigned);
+
+/// From the list of each row to the lists, by a counting sort.
+///
+/// assigned: rows numbers below lists. offsets: lists + 1 numbers. ids: rows numbers. O(rows + lists), no work memory. Errors: NULL,
+/// OVERFLOW, RANGE (more than 2^32 - 1 rows or 2^32 - 2 lists), ALIGN, ALIAS, VALUE (a list that is not there).
+NNN_MUST_USE
+nnn_status nnn_coarse_lists(const uint32_t *assigned,
+                            size_t rows,
+                            size_t lists,
+                            uint32_t *offsets,
+                            uint32_t *ids);
+
+/// Whether offsets and ids are those of an index over so many rows: NNN_OK, or VALUE. Reads all of it, once.
+///
+/// offsets: lists + 1 numbers. ids: rows numbers. scratch: rows / 8 bytes, rounded up. O(rows + lists). Errors: NULL, OVERFLOW, RANGE
+/// (more than 2^32 - 1 rows or 2^32 - 2 lists), ALIGN, CAPACITY (scratch), ALIAS, VALUE (offsets do not ascend from 0 to rows; a row is
+/// missing, there twice or not ascending in its list).
+NNN_MUST_USE
+nnn_status nnn_coarse_check(size_t rows,
+                            size_t lists,
+                            const uint32_t *offsets,
+                            const uint32_t *ids,
+                            void *scratch,
+                            size_t scratch_len);
+
+/// Copies rows in the order of ids: row i of dst is row ids[i] of src. With the ids of nnn_coarse_lists: the rows in list order.
+///
+/// ids: count numbers. dst: count rows of src->dim floats, dst_stride apart. O(count * dim). Errors: NULL, DIM, STRIDE (of src;
+/// dst_stride below the dim), OVERFLOW, RANGE (an id that is no row), ALIGN, ALIAS.
+NNN_MUST_USE
+nnn_status nnn_coarse_gather_f32(const struct nnn_mat_f32 *src,
+                                 const uint32_t *ids,
+                                 size_t count,
+                                 float *dst,
+                                 size_t dst_stride);
+
+/// As nnn_coarse_gather_f32, of codes. scale: count floats, 1 where src has no scales.
+NNN_MUST_USE
+nnn_status nnn_coarse_gather_i8(const struct nnn_mat_i8 *src,
+                                const uint32_t *ids,
+                                size_t count,
+                                int8_t *dst,
+                                size_t dst_stride,
+                                float *scale);
+
+/// Adds to the table rows of the gallery rows first..first + count what their `probes` best lists of the bank hold.
+///
+/// bank: in list order. The lists of a row are those with the largest inner product of row (codes: code * scale) and centroid, ties by
+/// the lower list, empty ones left out. probes = lists, or more, gives the bits of nnn_neighbors_update_*. A row that finds no finite
+/// similarity in them goes on with the other lists, in order, until it finds one. table: count x k floats, made by
+/// nnn_neighbors_init. *pairs: how many pairs of rows were scored.
+///
+/// O(count * (lists + probed bank rows) * dim); nothing depends on the size of the bank: its values are not checked, a similarity that
+/// is not finite is no neighbour. Errors: NULL, DIM, K (k or probes is 0), STRIDE, OVERFLOW, RANGE, ALIGN, CAPACITY (scratch below
+/// nnn_coarse_scratch of one row), ALIAS, VALUE (NaN or infinity in the range or the centroids; offsets that do not ascend from 0 to
+/// the bank's rows; table rows that are not in order).
+NNN_MUST_USE
+nnn_status nnn_coarse_neighbors_f32(const struct nnn_mat_f32 *gallery,
+                                    const struct nnn_mat_f32 *bank,
+                                    const struct nnn_mat_f32 *centroids,
+                                    const uint32_t *offsets,
+                                    size_t probes,
+                                    size_t k,
+                                    size_t first,
+                                    size_t count,
+                                    void *scratch,
+                                    size_t scratch_len,
+                                    float *table,
+                                    uint64_t *pairs);
+
+/// As nnn_coarse_neighbors_f32, of codes; the centroids are floats.
+NNN_MUST_USE
+nnn_status nnn_coarse_neighbors_i8(const struct nnn_mat_i8 *gallery,
+                                   const struct nnn_mat_i8 *bank,
+                                   const struct nnn_mat_f32 *centroids,
+                                   const uint32_t *offsets,
+                                   size_t probes,
+                                   size_t k,
+                                   size_t first,
+                                   size_t count,
+                                   void *scratch,
+                                   size_t scratch_len,
+                                   float *table,
+                                   uint64_t *pairs);
+
+/// As nnn_neighbors_bias, but a row that has seen fewer than k bank rows has alpha times the mean of what it has seen. *short_rows:
+/// how many rows those are; many of them mean that more probes are needed.
+///
+/// O(rows * k), no work memory. Errors: NULL, K (k is 0 or above table_k, or a row has seen none), OVERFLOW, RANGE, ALIGN, ALIAS, VALUE
+/// (alpha not finite, rows not in order, a bias beyond the range of float).
+NNN_MUST_USE
+nnn_status nnn_coarse_bias(const float *table,
+                           size_t rows,
+                           size_t table_k,
+                           size_t k,
+                           float alpha,
+                           float *bias,
+                           size_t *short_rows);
+
+/// For each query the k rows with the largest <query, row> - bias[row] among those in its `probes` best lists, best first.
+///
+/// gallery: in list order. ids: gallery->rows numbers. bias, allow and the hits' ids are in terms of the original rows, as in
+/// nnn_search_*. The lists of a query are those with the largest inner product of query (codes: code * scale) and centroid, ties by
+/// the lower list, empty ones left out. probes = lists, or more, gives the bits of nnn_search_*. *pairs: how many pairs of query and
+/// row were scored.
+///
+/// O(queries * (lists + probed rows) * dim); nothing depends on the size of the gallery: neither its values nor the biases are checked,
+/// a row whose debiased score is not finite is no hit, nor is one whose id has no bias. Errors: NULL, DIM, K (k or probes is 0), STRIDE,
+/// OVERFLOW, RANGE, ALIGN, CAPACITY (scratch below nnn_coarse_scratch of one row), ALIAS, VALUE (NaN or infinity in the queries or the
+/// centroids; offsets that do not ascend from 0 to the gallery's rows).
+NNN_MUST_USE
+nnn_status nnn_coarse_search_f32(const struct nnn_mat_f32 *queries,
+                                 const struct nnn_mat_f32 *gallery,
+                                 const struct nnn_mat_f32 *centroids,
+                                 const uint32_t *offsets,
+                                 const uint32_t *ids,
+                                 const float *bias,
+                                 const uint64_t *allow,
+                                 size_t probes,
+                                 size_t k,
+                                 void *scratch,
+                                 size_t scratch_len,
+                                 struct nnn_hit *hits,
+                                 uint32_t *found,
+                                 uint64_t *pairs);
+
+/// As nnn_coarse_search_f32, of codes; the centroids are floats.
+NNN_MUST_USE
+nnn_status nnn_coarse_search_i8(const struct nnn_mat_i8 *queries,
+                                const struct nnn_mat_i8 *gallery,
+                                const struct nnn_mat_f32 *centroids,
+                                const uint32_t *offsets,
+                                const uint32_t *ids,
+                                const float *bias,
+                                const uint64_t *allow,
+                                size_t probes,
+                                size_t k,
+                                void *scratch,
+                                size_t scratch_len,
+                                struct nnn_hit *hits,
+                                uint32_t *found,
+                                uint64_t *pairs);
+
+/// How far biases are from the exact ones, on all rows or a sample: mean and maximum of |bias[i] - exact[i]|, summed in double.
+///
+/// exact, bias: rows floats. O(rows). Errors: NULL, OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (NaN or infinity).
+NNN_MUST_USE nnn_status nnn_bias_error(const float *exact, const float *bias, size_t rows, struct nnn_bias_errors *error);
+
+/// Recall at k of hits against exact ones: the share of the exact hits that are among the hits, over all queries; 1 where there are no
+/// exact hits.
+///
+/// exact, hits: queries x k hits as a search writes them. exact_found, found: queries counts. O(queries * k^2). Errors: NULL, K (0),
+/// OVERFLOW, RANGE (a count above k), ALIGN, ALIAS.
+NNN_MUST_USE
+nnn_status nnn_hits_recall(const struct nnn_hit *exact,
+                           const uint32_t *exact_found,
+                           const struct nnn_hit *hits,
+                           const uint32_t *found,
+                           size_t queries,
+                           size_t k,
+                           double *recall);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus
@@ -1486,6 +1725,7 @@ NNN_STATIC_ASSERT_(offsetof(nnn_gate, active) == sizeof(size_t) && offsetof(nnn_
 NNN_STATIC_ASSERT_(sizeof(nnn_hubness_stats) == 40 && offsetof(nnn_hubness_stats, maximum) == 32);
 NNN_STATIC_ASSERT_(sizeof(nnn_export_limits) == 16 && offsetof(nnn_export_limits, bias_min) == 8 &&
                    offsetof(nnn_export_limits, bias_max) == 12);
+NNN_STATIC_ASSERT_(sizeof(nnn_bias_errors) == 16 && offsetof(nnn_bias_errors, max) == 8);
 NNN_STATIC_ASSERT_(sizeof(nnn_interval) == 24 && sizeof(nnn_fairness) == 16);
 #undef NNN_STATIC_ASSERT_
 #endif

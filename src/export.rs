@@ -43,7 +43,7 @@ impl Form {
 
 /// What the rows of an export lie within: the constants of all three forms.
 ///
-/// The limits of shards merge by [`merge`](Self::merge). For rows to come, widen them by hand: a row that does not fit is refused. An
+/// The limits of shards merge. For rows to come, widen them by hand: a row that does not fit is refused. An
 /// index is valid as long as all of its rows were written with the same limits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C)]
@@ -58,7 +58,9 @@ pub struct ExportLimits {
 
 impl ExportLimits {
     /// The limits of no rows.
-    pub const EMPTY: ExportLimits = ExportLimits { norm2: 0.0, bias_min: f32::INFINITY, bias_max: f32::NEG_INFINITY };
+    pub const fn empty() -> ExportLimits {
+        ExportLimits { norm2: 0.0, bias_min: f32::INFINITY, bias_max: f32::NEG_INFINITY }
+    }
 
     /// Widens the limits by those of other rows. Associative and commutative in every bit.
     pub fn merge(&mut self, from: &ExportLimits) {
@@ -148,7 +150,7 @@ pub fn export_limits<T: Element>(gallery: &Matrix<T>, bias: &[f32], rows: Range<
     ensure_finite(isa, gallery, span, "gallery")?;
     let bias = bias.get(rows.clone()).unwrap_or_default();
     ensure(bias.iter().all(|b| b.is_finite()), Status::Value, "bias")?;
-    let mut limits = ExportLimits::EMPTY;
+    let mut limits = ExportLimits::empty();
     for (i, &b) in rows.zip(bias) {
         limits.merge(&ExportLimits { norm2: T::norm2(isa, gallery, i), bias_min: b, bias_max: b });
     }

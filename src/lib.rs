@@ -53,6 +53,7 @@ mod bias;
 mod blocks;
 mod certified;
 mod certified_bias;
+mod coarse;
 mod collect;
 mod cpu;
 mod dot;
@@ -76,6 +77,10 @@ mod topk;
 pub use bias::{ColumnSums, ExactSum, LogSums, bias, mean_bias, sinkhorn_bias};
 pub use certified::{Certificate, Encoded, certified_scratch, search_certified};
 pub use certified_bias::bias_certified;
+pub use coarse::{
+    BiasError, bias_error, coarse_assign, coarse_bias, coarse_check, coarse_gather, coarse_gather_i8, coarse_lists,
+    coarse_neighbors, coarse_scratch, coarse_search, coarse_train, coarse_train_scratch, hits_recall,
+};
 pub use cpu::{Isa, IsaSet, declare_hwcap, decode_aarch64, decode_x86};
 pub use dot::{dot, dot4, find_nonfinite, scores};
 pub use encode::{Bound, Side, encode, mean};

@@ -85,6 +85,11 @@ impl<'a, T: Element> Matrix<'a, T> {
         Matrix { data, scale: self.scale.and_then(|s| s.get(rows.first..)), rows: count, ..*self }
     }
 
+    /// The same rows with one scale each, which f32 rows make no use of.
+    pub(crate) fn with_scales(self, scale: &'a [f32]) -> Matrix<'a, T> {
+        Matrix { scale: Some(scale).filter(|scale| scale.len() >= self.rows), ..self }
+    }
+
     /// Start of row `i < rows`; a plain computation, the kernels that read through it establish the bound.
     #[inline]
     pub(crate) fn row_ptr(&self, i: usize) -> *const T {

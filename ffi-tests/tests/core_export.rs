@@ -110,7 +110,7 @@ fn any_partition_writes_the_same_bits() {
         let whole = export_limits(&gallery.view(), &bias, 0..rows).unwrap();
         let mut parts = random.cuts(rows, 5);
         random.shuffle(&mut parts);
-        let mut merged = ExportLimits::EMPTY;
+        let mut merged = ExportLimits::empty();
         for part in &parts {
             merged.merge(&export_limits(&gallery.view(), &bias, part.clone()).unwrap());
         }
@@ -141,7 +141,7 @@ fn limits_are_the_extremes() {
     codes.scale = vec![2.0, 0.5];
     assert_eq!(export_limits(&codes.view(), &[0.0; 2], 0..2).unwrap().norm2, 4096.0);
     assert_eq!(export_limits(&codes.view(), &[0.0; 2], 0..1).unwrap().norm2, 36.0);
-    assert_eq!(export_limits(&codes.view(), &[0.0; 2], 1..1).unwrap(), ExportLimits::EMPTY);
+    assert_eq!(export_limits(&codes.view(), &[0.0; 2], 1..1).unwrap(), ExportLimits::empty());
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn rows_to_come_fit_the_slack_or_are_refused() {
         assert_eq!(write([0.6, 0.8], -f32::MIN_POSITIVE, &limits, form), Err(Status::Range));
         assert_eq!(write([0.6, 0.81], 0.25, &limits, form), Err(Status::Range), "too long");
         assert_eq!(write([f32::NAN, 0.8], 0.25, &limits, form), Err(Status::Value));
-        assert_eq!(write([0.6, 0.8], 0.25, &ExportLimits::EMPTY, form), Err(Status::Value));
+        assert_eq!(write([0.6, 0.8], 0.25, &ExportLimits::empty(), form), Err(Status::Value));
         let huge = ExportLimits { norm2: 1e78, ..limits };
         assert_eq!(write([0.6, 0.8], 0.25, &huge, form).is_ok(), form == Form::InnerProduct, "the missing length overflows f32");
         let extreme = ExportLimits { norm2: 1.0, bias_min: f32::MIN, bias_max: f32::MAX };

@@ -34,8 +34,11 @@ mod certified;
 
 mod export;
 
+mod coarse;
+
 pub use bias::*;
 pub use certified::*;
+pub use coarse::*;
 pub use eval::*;
 pub use export::*;
 pub use family::*;
@@ -48,6 +51,7 @@ pub use vectors::*;
 
 pub use crate::bias::ExactSum;
 pub use crate::certified::Certificate;
+pub use crate::coarse::BiasError;
 pub use crate::encode::Bound;
 pub use crate::eval::{Fairness, Hubness, Interval};
 pub use crate::export::ExportLimits;
@@ -127,10 +131,13 @@ pub const NNN_ABI_VERSION: u32 = 1;
 pub const NNN_MAX_DIM: usize = 131071;
 /// Bytes of scratch that nnn_neighbors_update_* at least needs.
 pub const NNN_NEIGHBORS_SCRATCH_MIN_BYTES: usize = 4096;
+/// Bytes of scratch that nnn_coarse_assign at least needs.
+pub const NNN_COARSE_ASSIGN_SCRATCH_MIN_BYTES: usize = 4104;
 
 const _: () = {
     assert!(NNN_MAX_DIM == crate::MAX_DIM);
     assert!(NNN_NEIGHBORS_SCRATCH_MIN_BYTES == SCRATCH_MIN);
+    assert!(NNN_COARSE_ASSIGN_SCRATCH_MIN_BYTES == crate::coarse::ASSIGN_MIN);
     assert!(NNN_ERR_NULL == Status::Null as i32 && NNN_ERR_DIM == Status::Dim as i32 && NNN_ERR_K == Status::K as i32);
     assert!(NNN_ERR_RANGE == Status::Range as i32 && NNN_ERR_STRIDE == Status::Stride as i32);
     assert!(NNN_ERR_OVERFLOW == Status::Overflow as i32 && NNN_ERR_ALIGN == Status::Align as i32);

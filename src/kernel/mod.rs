@@ -26,7 +26,9 @@ use core::ptr::{null, null_mut};
 use depth::Grid;
 pub(crate) use exp::{T_MAX, TERMS, Terms, large_term, unit_exponent};
 use pack::{PanelJob, pair_word, quad_word};
-pub(crate) use pass::{SCRATCH_MIN, Sink, TILE_BYTES, as_f32_mut, f32_part, tile_bytes, tile_pass, u32_part};
+pub(crate) use pass::{
+    Plain, SCRATCH_MIN, Sink, TILE_BYTES, as_f32_mut, f32_part, f64_part, tile_bytes, tile_pass, u32_part, words_as, words_of,
+};
 pub(crate) use rows::STRIP;
 use shells::{f32_isa, i8_isa};
 use tile::{ChainJob, ScoreJob, TileJob};
@@ -229,7 +231,7 @@ impl Group<'_> {
 /// What the kernels do for an element type; implemented for `f32` and `i8` only.
 #[doc(hidden)]
 #[allow(private_interfaces, missing_docs)] // sealed: only this crate names or implements it
-pub trait Dtype: Copy + Sized {
+pub trait Dtype: Plain + Sized {
     /// Type of a dot product.
     type Dot;
     fn to_f64(self) -> f64;

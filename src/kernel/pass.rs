@@ -15,6 +15,7 @@ use super::tile::{A_STRIDE, DEPTH_BLOCK, GROUP_MAX};
 use super::{Dtype, Group, Last, Limits, STRIP, Span, TileShape, pack_panel};
 use crate::cpu::{MICROCONTROLLER, Supported};
 use crate::matrix::{Element, Matrix};
+use crate::topk::Hit;
 use core::num::NonZeroUsize;
 
 /// Least scratch of a pass, in bytes: enough for one gallery row against one panel of short depth on every instruction set.
@@ -317,6 +318,39 @@ pub(crate) fn f32_part(bytes: &mut [u8]) -> &mut [f32] {
 pub(crate) fn u32_part(bytes: &mut [u8]) -> &mut [u32] {
     // SAFETY: `u32` has no invalid bit patterns, and `align_to_mut` keeps alignment and bounds.
     unsafe { bytes.align_to_mut::<u32>().1 }
+}
+
+/// Types of which every bit pattern is a value, so that work memory can hold them.
+///
+/// # Safety
+/// No padding, no invalid bit patterns, an alignment of at most 4.
+pub unsafe trait Plain: Copy {}
+// SAFETY: numbers.
+unsafe impl Plain for i8 {}
+// SAFETY: numbers.
+unsafe impl Plain for u8 {}
+// SAFETY: numbers.
+unsafe impl Plain for f32 {}
+// SAFETY: two numbers of four bytes, next to each other.
+unsafe impl Plain for Hit {}
+
+/// The same words as elements of another type.
+pub(crate) fn words_as<T: Plain>(words: &mut [u32]) -> &mut [T] {
+    const { assert!(align_of::<T>() <= align_of::<u32>()) };
+    // SAFETY: every bit pattern is a `T`, and `align_to_mut` keeps alignment and bounds.
+    unsafe { words.align_to_mut::<T>().1 }
+}
+
+/// The part of a buffer that is aligned for f64, as f64.
+pub(crate) fn f64_part(bytes: &mut [u8]) -> &mut [f64] {
+    // SAFETY: `f64` has no invalid bit patterns, and `align_to_mut` keeps alignment and bounds.
+    unsafe { bytes.align_to_mut::<f64>().1 }
+}
+
+/// The same numbers as words.
+pub(crate) fn words_of(numbers: &mut [f64]) -> &mut [u32] {
+    // SAFETY: `u32` has no invalid bit patterns, and `align_to_mut` keeps alignment and bounds.
+    unsafe { numbers.align_to_mut::<u32>().1 }
 }
 
 /// The same words as f32.

@@ -15,7 +15,7 @@ fn limits_of(norm2: f64, bias_min: f32, bias_max: f32) -> Elements {
 /// Limits in which every row and bias of a good call lies, and those that are refused: of no rows, not finite, too narrow.
 fn limits(form: u32) -> Param {
     let mut good = limits_of(1e6, -1.0, 1.0);
-    let none = ExportLimits::EMPTY;
+    let none = ExportLimits::empty();
     let mut bad = vec![
         (limits_of(none.norm2, none.bias_min, none.bias_max), NNN_ERR_VALUE),
         (limits_of(f64::NAN, -1.0, 1.0), NNN_ERR_VALUE),

@@ -4,6 +4,7 @@
 //! The closures call with the addresses of live memory of `contract`, or with addresses that the contract allows a call to refuse.
 
 mod certified;
+mod coarse;
 mod evaluation;
 mod export;
 mod family;
@@ -23,9 +24,11 @@ use nnn::abi::*;
 use params::NO_HIT;
 
 /// Functions without a status, or without a wrong argument.
-const INFALLIBLE: [&str; 14] = [
+const INFALLIBLE: [&str; 16] = [
     "nnn_abi_version",
     "nnn_certified_scratch",
+    "nnn_coarse_scratch",
+    "nnn_coarse_train_scratch",
     "nnn_cpu_hwcap",
     "nnn_export_bytes",
     "nnn_export_dim",
@@ -47,6 +50,7 @@ fn functions() -> Vec<Function> {
         neighbors::functions(),
         search::functions(),
         certified::functions(),
+        coarse::functions(),
         family::functions(),
         gated::functions(),
         evaluation::functions(),

@@ -1,8 +1,9 @@
-//! `nnn add`: results grow with the data. A neighbour table takes in bank rows or gallery rows that came later, with the bits that one
+//! `nnn add`: results grow with the data. An index takes in rows, a neighbour table takes in bank rows or gallery rows that came later, with the bits that one
 //! pass over all of them would give.
 
 use crate::failure::{Result, fail, fail_at};
 use crate::files::Vectors;
+use crate::index;
 use crate::jobs::stored_output;
 use crate::output::Output;
 use crate::passes;
@@ -15,16 +16,23 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
-#[command(group = clap::ArgGroup::new("new").required(true).args(["bank_rows", "gallery_rows"]))]
+#[command(group = clap::ArgGroup::new("new").required(true).args(["bank_rows", "gallery_rows", "rows"]))]
+#[command(group = clap::ArgGroup::new("old").required(true).args(["table", "index"]))]
 pub struct Args {
-    /// The neighbour table, from `nnn bias --table` or `nnn add`
+    /// A neighbour table, from `nnn bias --table` or `nnn add`
     #[arg(long, value_name = "FILE")]
-    table: PathBuf,
+    table: Option<PathBuf>,
+    /// An index, from `nnn index` or `nnn add`
+    #[arg(long, value_name = "FILE", requires = "rows")]
+    index: Option<PathBuf>,
+    /// New rows for the index, to stand behind the others
+    #[arg(long, value_name = "FILE", requires = "index")]
+    rows: Option<PathBuf>,
     /// New rows of the bank; the whole --gallery is compared with them
-    #[arg(long, value_name = "FILE", requires = "gallery")]
+    #[arg(long, value_name = "FILE", requires_all = ["gallery", "table"])]
     bank_rows: Option<PathBuf>,
     /// New rows of the gallery, to stand behind the others; they are compared with the whole --bank
-    #[arg(long, value_name = "FILE", requires = "bank")]
+    #[arg(long, value_name = "FILE", requires_all = ["bank", "table"])]
     gallery_rows: Option<PathBuf>,
     /// The gallery that the table was made from
     #[arg(long, value_name = "FILE", conflicts_with = "gallery_rows")]
@@ -32,7 +40,7 @@ pub struct Args {
     /// The bank that the table was made from
     #[arg(long, value_name = "FILE", conflicts_with = "bank_rows")]
     bank: Option<PathBuf>,
-    /// Where to write the grown table (.nnn); it may be the same file
+    /// Where to write what has grown (.nnn); it may be the same file
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Print JSON instead of lines
@@ -41,10 +49,14 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
+    if let (Some(index), Some(rows)) = (&args.index, &args.rows) {
+        return index::add(index, rows, &args.out, threads, out);
+    }
+    let Some(table) = &args.table else { return fail("give --table or --index") };
     let grow = |new: &Path, old: &Path, output: Output| -> Result<Grow> {
         let (new, old) = (Vectors::open(new)?, Vectors::open(old)?);
         old.same_dim(&new)?;
-        Ok(Grow { stored: Stored::open(&args.table, Kind::Neighbors)?, new, old, output, json: args.json, threads })
+        Ok(Grow { stored: Stored::open(table, Kind::Neighbors)?, new, old, output, json: args.json, threads })
     };
     match (&args.bank_rows, &args.gallery, &args.gallery_rows, &args.bank) {
         (Some(new), Some(gallery), None, None) => grow(new, gallery, stored_output(&args.out, &[new, gallery])?)?.bank(out),

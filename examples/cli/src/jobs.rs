@@ -2,6 +2,7 @@
 
 use crate::failure::{Result, fail, fail_at};
 use crate::files::{Vectors, read_column};
+use crate::index::{self, Index};
 use crate::output::Output;
 use crate::passes;
 use crate::source::{FileRows, Source};
@@ -27,6 +28,11 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// f32 rows.
+    pub fn floats(normalize: bool) -> Self {
+        Rows { normalize, int8: false }
+    }
+
     pub fn preparation(&self) -> Preparation {
         Preparation { int8: self.int8, normalize: self.normalize }
     }
@@ -56,6 +62,12 @@ pub struct Bias {
     /// Keep the neighbour table too (.nnn, 4 k bytes per row), for other k and alpha later and for `nnn add`
     #[arg(long, value_name = "FILE", conflicts_with = "from")]
     table: Option<PathBuf>,
+    /// An index of the bank, from `nnn index`: compare each row with the part of the bank in its nearest lists only
+    #[arg(long, value_name = "FILE", requires = "probes", conflicts_with_all = ["from", "table"])]
+    bank_index: Option<PathBuf>,
+    /// How many lists (see `nnn tune-probes`)
+    #[arg(long, value_name = "N", requires = "bank_index")]
+    probes: Option<NonZeroUsize>,
     /// Take the neighbours from such a table instead of a gallery and a bank
     #[arg(long, value_name = "FILE", conflicts_with_all = ["normalize", "int8"])]
     from: Option<PathBuf>,
@@ -77,6 +89,12 @@ pub struct Search {
     /// Biases of the gallery, from `nnn bias` [default: none, plain retrieval]
     #[arg(long, value_name = "FILE")]
     bias: Option<PathBuf>,
+    /// An index of the gallery, from `nnn index`: look in the lists that are nearest to each query only
+    #[arg(long, value_name = "FILE", requires = "probes")]
+    index: Option<PathBuf>,
+    /// How many lists (see `nnn tune-probes`)
+    #[arg(long, value_name = "N", requires = "index")]
+    probes: Option<NonZeroUsize>,
     /// Hits per query
     #[arg(short, long, default_value = "10")]
     k: NonZeroUsize,
@@ -116,6 +134,9 @@ impl Bias {
         }
 
         let started = Instant::now();
+        if let (Some(index), Some(probes)) = (&self.bank_index, self.probes) {
+            return self.probe(&gallery, &bank, index, probes.get(), &output, threads, out);
+        }
         let (bias, table) = match self.rows.int8 {
             true => self.pass::<i8>(&self.rows.of(&gallery), &self.rows.of(&bank), threads),
             false => self.pass::<f32>(&self.rows.of(&gallery), &self.rows.of(&bank), threads),
@@ -146,6 +167,54 @@ impl Bias {
         writeln!(out, "gallery {}, bank {}", gallery.describe(), bank.describe())?;
         self.summary(&bias, out)?;
         writeln!(out, "{}", speed(self.rows, threads, [gallery.rows(), bank.rows(), gallery.dim()], time))?;
+        Ok(())
+    }
+
+    /// Biases from the nearest lists of the bank.
+    #[allow(clippy::too_many_arguments)] // what `pass_over` has opened
+    fn probe(
+        &self,
+        gallery: &Vectors,
+        bank: &Vectors,
+        index: &Path,
+        probes: usize,
+        output: &Output,
+        threads: usize,
+        out: &mut impl Write,
+    ) -> Result<()> {
+        let index = Index::open(index, bank, self.rows.normalize, threads)?;
+        let (lists, parameters) = (index.lists(), (self.k.get(), self.alpha));
+        let started = Instant::now();
+        let probed = match self.rows.int8 {
+            true => index::bias::<i8>(&self.rows.of(gallery), &index.quantized()?, parameters, probes, threads),
+            false => index::bias::<f32>(&self.rows.of(gallery), &index, parameters, probes, threads),
+        }?;
+        let time = started.elapsed();
+        let stored = Stored::names(&self.out);
+        let fingerprint = |vectors| if stored { Fingerprint::of(vectors, 0, threads) } else { Ok(Fingerprint::default()) };
+        let header = Header {
+            kind: Kind::Biases,
+            preparation: self.rows.preparation(),
+            alpha: self.alpha,
+            dim: gallery.dim() as u64,
+            k: self.k.get() as u64,
+            rows: fingerprint(gallery)?,
+            bank: fingerprint(bank)?,
+        };
+        self.write(output, &header, &probed.result)?;
+        writeln!(out, "gallery {}, bank {}", gallery.describe(), bank.describe())?;
+        self.summary(&probed.result, out)?;
+        let all = gallery.rows() as f64 * bank.rows() as f64;
+        writeln!(out, "{probes} of {lists} lists: {:.2} % of all pairs were scored", 100.0 * probed.pairs as f64 / all)?;
+        if probed.short > 0 {
+            writeln!(
+                out,
+                "{} rows found fewer than k = {} and have the mean of those; more --probes find more",
+                thousands(probed.short),
+                self.k
+            )?;
+        }
+        writeln!(out, "{:.2} s, {}", time.as_secs_f64(), machine(threads))?;
         Ok(())
     }
 
@@ -229,21 +298,34 @@ impl Search {
     pub fn run(&self, threads: usize, out: &mut impl Write) -> Result<()> {
         let (gallery, queries) = (Vectors::open(&self.gallery)?, Vectors::open(&self.queries)?);
         gallery.same_dim(&queries)?;
-        let inputs: Vec<&Path> =
-            [Some(&self.gallery), Some(&self.queries), self.bias.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect();
+        let inputs: Vec<&Path> = [Some(&self.gallery), Some(&self.queries), self.bias.as_ref(), self.index.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+            .collect();
         let (ids, scores) = (Output::new(&self.out_ids, &inputs)?, Output::new(&self.out_scores, &inputs)?);
         if ids.is(&scores) {
             return fail("--out-ids and --out-scores name the same file; choose two");
         }
         let bias = self.bias.as_deref().map(|path| bias_of(path, &gallery, self.rows.preparation(), threads)).transpose()?;
 
-        let started = Instant::now();
         let (k, bias) = (self.k.get(), bias.as_deref());
         let (query_rows, gallery_rows) = (self.rows.of(&queries), self.rows.of(&gallery));
-        let hits = match self.rows.int8 {
-            true => passes::search::<i8>(&query_rows, &gallery_rows, bias, k, threads),
-            false => passes::search::<f32>(&query_rows, &gallery_rows, bias, k, threads),
-        }?;
+        let index = self.index.as_deref().map(|path| Index::open(path, &gallery, self.rows.normalize, threads)).transpose()?;
+        let started = Instant::now();
+        let mut pairs = queries.rows() as u64 * gallery.rows() as u64;
+        let hits = match (index, self.probes, self.rows.int8) {
+            (Some(index), Some(probes), int8) => {
+                let probed = match int8 {
+                    true => index::search::<i8>(&query_rows, &index.quantized()?, bias, k, probes.get(), threads),
+                    false => index::search::<f32>(&query_rows, &index, bias, k, probes.get(), threads),
+                }?;
+                pairs = probed.pairs;
+                probed.result
+            }
+            (.., true) => passes::search::<i8>(&query_rows, &gallery_rows, bias, k, threads)?,
+            (.., false) => passes::search::<f32>(&query_rows, &gallery_rows, bias, k, threads)?,
+        };
         let time = started.elapsed();
 
         let shape = [queries.rows() as u64, hits.k as u64];
@@ -271,6 +353,17 @@ impl Search {
             thousands(queries.rows()),
             hits.k
         )?;
+        if self.index.is_some() {
+            let all = queries.rows() as f64 * gallery.rows() as f64;
+            writeln!(
+                out,
+                "{:.2} % of all pairs were scored; {:.2} s, {}",
+                100.0 * pairs as f64 / all,
+                time.as_secs_f64(),
+                machine(threads)
+            )?;
+            return Ok(());
+        }
         writeln!(out, "{}", speed(self.rows, threads, [gallery.rows(), queries.rows(), gallery.dim()], time))?;
         Ok(())
     }

@@ -5,12 +5,14 @@ mod answers;
 mod charts;
 mod demo;
 mod evaluate;
+mod export;
 mod failure;
 mod fairness;
 mod family;
 mod files;
 mod grow;
 mod hubs;
+mod index;
 mod jobs;
 mod labels;
 mod leaks;
@@ -65,7 +67,18 @@ enum Command {
     /// Hits are ordered by score (similarity minus bias) descending, then row ascending.
     #[command(after_help = FORMATS)]
     Search(On<jobs::Search>),
-    /// Take rows that came later into a neighbour table, of the bank or of the gallery, without a pass over the others
+    /// Make a coarse index of a bank or a gallery, so that a pass or a search need not visit all of it
+    #[command(after_help = FORMATS)]
+    Index(On<index::Args>),
+    /// Choose how many lists of an index to visit: the fewest that find a share of the exact hits
+    ///
+    /// With --bank the index is of the bank: the biases that probing gives, their error, and the hits with them.
+    #[command(after_help = FORMATS)]
+    TuneProbes(On<index::TuneArgs>),
+    /// Write gallery and biases as vectors for an engine that knows inner products, distances or cosines only
+    #[command(after_help = FORMATS)]
+    Export(On<export::Args>),
+    /// Take rows that came later into an index, or into a neighbour table, of the bank or of the gallery, without a pass over the others
     ///
     /// `nnn bias --table` makes the table, `nnn bias --from` turns it into biases.
     #[command(after_help = FORMATS)]
@@ -152,6 +165,9 @@ fn run(command: Command, out: &mut impl Write) -> Result<()> {
         Command::Bias(On { args, machine }) => args.run(machine.prepare()?, out),
         Command::Search(On { args, machine }) => args.run(machine.prepare()?, out),
         Command::Add(On { args, machine }) => grow::run(&args, machine.prepare()?, out),
+        Command::Index(On { args, machine }) => index::run(&args, machine.prepare()?, out),
+        Command::TuneProbes(On { args, machine }) => index::tune(&args, machine.prepare()?, out),
+        Command::Export(On { args, machine }) => export::run(&args, machine.prepare()?, out),
         Command::Evaluate(On { args, machine }) => evaluate::run(&args, machine.prepare()?, out),
         Command::Tune(On { args, machine }) => tune::run(&args, machine.prepare()?, out),
         Command::Hubs(On { args, machine }) => hubs::run(&args, machine.prepare()?, out),

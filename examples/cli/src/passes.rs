@@ -12,6 +12,19 @@ use std::sync::Mutex;
 const BIAS_ROWS: usize = 2048;
 const TABLE_FLOATS: usize = 16 << 20;
 
+/// All rows of a source, a block at a time.
+pub fn blocks<T: Element>(
+    source: &impl Source<T>,
+    buffer: &mut Buffer,
+    mut step: impl FnMut(&nnn::Matrix<T>, Range<usize>) -> Result<()>,
+) -> Result<()> {
+    for first in (0..source.rows()).step_by(source.block_rows()) {
+        let range = first..source.rows().min(first + source.block_rows());
+        step(&source.block(range.clone(), buffer)?, range)?;
+    }
+    Ok(())
+}
+
 /// What a thread of a bank pass keeps.
 struct BankPass {
     gallery: Buffer,

@@ -203,7 +203,6 @@ pub struct Stored {
 }
 
 /// The parts of a coarse index.
-#[cfg(test)]
 #[derive(Debug)]
 pub struct Lists {
     pub centroids: Vec<f32>,
@@ -255,7 +254,6 @@ impl Stored {
         self.words.iter().map(|&word| f32::from_bits(word)).collect()
     }
 
-    #[cfg(test)]
     /// The parts of an index, whose lengths `open` has checked.
     pub fn lists(&self) -> Lists {
         let Header { dim, k, .. } = self.header;

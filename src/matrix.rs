@@ -78,12 +78,6 @@ impl<'a, T: Element> Matrix<'a, T> {
         self.data.get(i.wrapping_mul(self.stride)..)?.get(..self.dim)
     }
 
-    /// Dense rows, of which there are as many as the elements make.
-    pub(crate) fn gathered(data: &'a [T], scale: Option<&'a [f32]>, rows: usize, dim: usize) -> Matrix<'a, T> {
-        let rows = rows.min(data.len().checked_div(dim).unwrap_or(0));
-        Matrix { data, scale, rows, dim, stride: dim }
-    }
-
     /// Some of the rows; none if they are not all there.
     pub(crate) fn part(&self, rows: Span) -> Matrix<'a, T> {
         let data = self.data.get(rows.first.wrapping_mul(self.stride)..).filter(|_| rows.inside(self.rows));

@@ -243,8 +243,6 @@ pub trait Dtype: Copy + Sized {
     /// Scores (scaled, before any bias) of `queries` rows `q` with `gallery` rows `r`, to `out[i * out_stride + j]`. The rows
     /// are expected in memory when the queries are the first of their matrix, and otherwise in a cache.
     fn grid(isa: Supported, queries: &Matrix<Self>, q: Span, gallery: &Matrix<Self>, r: Span, out: &mut [f32], out_stride: usize);
-    /// The aligned part of a buffer as elements.
-    fn part(bytes: &mut [u8]) -> &mut [Self];
     /// Scores of `gallery` row `row` with the bank rows of a span: those of a tile, without one.
     fn column(isa: Supported, gallery: &Matrix<Self>, row: usize, bank: &Matrix<Self>, span: Span, scores: &mut [f32]);
     fn tile_shape(isa: Supported) -> TileShape;
@@ -259,6 +257,8 @@ pub trait Dtype: Copy + Sized {
     fn group(isa: Supported, group: Group<'_>, sums: &mut [u32]);
     /// Largest magnitude among the values (for codes: the scales) of the rows; not finite when one of them is not.
     fn max_abs(isa: Supported, m: &Matrix<Self>, rows: Span) -> f32;
+    /// Squared length of a row in f64, which no finite f32 overflows.
+    fn norm2(isa: Supported, m: &Matrix<Self>, row: usize) -> f64;
     /// Bound of every |score| between rows of these largest magnitudes.
     fn score_bound(dim: usize, a: f32, b: f32) -> f32;
 }
@@ -323,10 +323,6 @@ impl Dtype for f32 {
         with_f32_shells!(isa, shell => unsafe { shell::grid(grid) })
     }
 
-    fn part(bytes: &mut [u8]) -> &mut [f32] {
-        f32_part(bytes)
-    }
-
     fn column(isa: Supported, gallery: &Matrix<f32>, row: usize, bank: &Matrix<f32>, span: Span, scores: &mut [f32]) {
         let Some(row) = gallery.row(row) else { return };
         for (id, score) in (span.first..).zip(scores.chunks_mut(1)) {
@@ -371,6 +367,10 @@ impl Dtype for f32 {
             None => 0,
         };
         f32::from_bits((rows.first..rows.first + rows.count).map(row_max).max().unwrap_or(0))
+    }
+
+    fn norm2(isa: Supported, m: &Matrix<f32>, row: usize) -> f64 {
+        m.row(row).map_or(0.0, |row| sum_of_squares(isa, row))
     }
 
     fn score_bound(dim: usize, a: f32, b: f32) -> f32 {
@@ -426,11 +426,6 @@ impl Dtype for i8 {
         }
     }
 
-    fn part(bytes: &mut [u8]) -> &mut [i8] {
-        // SAFETY: every byte is an `i8`; `align_to_mut` keeps the bounds.
-        unsafe { bytes.align_to_mut::<i8>().1 }
-    }
-
     fn column(isa: Supported, gallery: &Matrix<i8>, row: usize, bank: &Matrix<i8>, span: Span, scores: &mut [f32]) {
         // The bank as the queries: their scale comes first.
         Self::grid(isa, bank, span, gallery, Span::new(row, 1), scores, 1);
@@ -480,6 +475,11 @@ impl Dtype for i8 {
             Some(scales) => f32::from_bits(with_f32_shells!(isa, shell => unsafe { shell::max_abs_bits(scales) })),
             None => 1.0,
         }
+    }
+
+    fn norm2(isa: Supported, m: &Matrix<i8>, row: usize) -> f64 {
+        let scale = f64::from(m.scale(row));
+        m.row(row).map_or(0.0, |codes| f64::from(Self::pair(isa, codes, codes)) * (scale * scale))
     }
 
     fn score_bound(dim: usize, a: f32, b: f32) -> f32 {

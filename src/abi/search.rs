@@ -1,6 +1,6 @@
 //! Serving: search, merging hits, reranking.
 
-use super::check::{Described, Facts, Memory, View, input, input_if_given, judge, judged, output, pair, range, rows_fit};
+use super::check::{Described, Facts, Memory, Reranked, View, input, input_if_given, judge, judged, output, pair, range, rows_fit};
 use super::*;
 use core::ffi::c_void;
 
@@ -185,27 +185,14 @@ pub unsafe extern "C" fn nnn_rerank(
     found: *mut u32,
 ) -> StatusCode {
     // SAFETY: the caller promises what the header asks of its pointers.
-    code(unsafe { rerank(candidates, len, bias, bias_len, k, hits, found) })
+    code(unsafe { rerank(Reranked { candidates, len, k, hits, found }, bias, bias_len) })
 }
 
-unsafe fn rerank(
-    candidates: *const Hit,
-    len: usize,
-    bias: *const f32,
-    bias_len: usize,
-    k: usize,
-    hits: *mut Hit,
-    found: *mut u32,
-) -> Result<()> {
-    let facts = Facts { k: k > 0, range: rows_fit(len) && rows_fit(bias_len), ..Facts::GOOD };
-    let room = k.min(len);
-    let read = [Memory::read(candidates, Some(len)), Memory::read(bias, Some(bias_len))];
-    judge(facts, &[&read, &[Memory::write(hits, Some(room)), Memory::write(found, Some(1))]])?;
+unsafe fn rerank(list: Reranked, bias: *const f32, bias_len: usize) -> Result<()> {
+    judge(list.facts(bias_len), &[&list.memory(), &[Memory::read(bias, Some(bias_len))]])?;
     // SAFETY: judged.
-    let (candidates, bias) = unsafe { (input(candidates, len), input(bias, bias_len)) };
-    // SAFETY: judged; `found` is not NULL, aligned and apart from the rest.
-    let (hits, found) = unsafe { (output(hits, room), &mut *found) };
-    crate::rerank(candidates, bias, k, hits, found)
+    let (bias, (candidates, hits, found)) = unsafe { (input(bias, bias_len), list.slices()) };
+    crate::rerank(candidates, bias, list.k, hits, found)
 }
 
 /// nnn_rerank of the best len rows of a gallery by plain score, which also tells whether the hits are those of a search of the whole

@@ -299,7 +299,7 @@ fn a_merge_keeps_the_higher_floor() {
 fn live_rows_are_counted_within_the_ids() {
     let mut table = row_of(&[0.5, 0.75, 0.25], 2);
     let (mut short, mut count) = ([9], 9);
-    let live = [u64::MAX & !2]; // ids 0 and 2 of three
+    let live = [!2u64]; // ids 0 and 2 of three
     NeighborIds::from_table(&mut table, 1, 2).unwrap().expire(2, &live, 3, &mut short, &mut count).unwrap();
     assert_eq!((count, table), (1, hits(&[(0.5, 0), (0.5, NO_NEIGHBOR)])), "2 is live and unknown");
     let mut table = row_of(&[0.5, 0.75], 2);

@@ -1,7 +1,7 @@
 //! Evaluation against the slow and obvious way, and on real embeddings against recalls computed in f64 (`golden/pydoc_recalls.csv`).
 
 use ffi_tests::artefacts::repository;
-use ffi_tests::data::{CodeRows, Parts, Random, Rows, for_each_isa};
+use ffi_tests::data::{CodeRows, Parts, Random, Rows, for_each_isa, npy_halves, npy_ids};
 use nnn::{Error, Hit, Matrix, NOT_RANKED, Neighbors, Positives, Status};
 
 fn refused<T>(status: Status, argument: &'static str) -> nnn::Result<T> {
@@ -117,27 +117,14 @@ fn a_grid_is_its_biases() {
     assert_eq!(table.grid(&ks, &[f32::NAN], &mut grid), refused(Status::Value, "alphas"));
 }
 
-/// An f16 .npy file as f32.
-fn halves(path: &std::path::Path) -> Vec<f32> {
-    let bytes = std::fs::read(path).unwrap();
-    let start = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
-    assert!(std::str::from_utf8(&bytes[10..start]).unwrap().contains("'<f2'"));
-    let half = |b: &[u8; 2]| {
-        let bits = u16::from_le_bytes(*b);
-        let (sign, exponent, digits) = (bits >> 15, i32::from(bits >> 10 & 31), f32::from(bits & 1023));
-        let value = if exponent == 0 { digits * 2f32.powi(-24) } else { (1024.0 + digits) * 2f32.powi(exponent - 25) };
-        if sign == 1 { -value } else { value }
-    };
-    bytes[start..].as_chunks::<2>().0.iter().map(half).collect()
-}
-
 /// Recalls over the whole grid, hubness before and after, and what is chosen, on the shipped data.
 #[test]
 fn recalls_on_real_data_are_those_computed_in_f64() {
     const DIM: usize = 384;
     let folder = repository().join("examples/data/pydoc-minilm");
     let unit = |name: &str| {
-        let mut rows = halves(&folder.join(name));
+        let (mut rows, dim) = npy_halves(&folder.join(name));
+        assert_eq!(dim, DIM);
         let n = rows.len() / DIM;
         nnn::normalize_in_place(&mut rows, n, DIM, DIM).unwrap();
         rows
@@ -146,8 +133,7 @@ fn recalls_on_real_data_are_those_computed_in_f64() {
     let view = |rows| Matrix::new(rows, rows.len() / DIM, DIM).unwrap();
     let (gallery, bank, queries) = (view(&gallery), view(&bank), view(&queries));
     let (rows, asked) = (gallery.rows(), queries.rows());
-    let answers = std::fs::read(folder.join("answers.npy")).unwrap();
-    let ids: Vec<u32> = answers[answers.len() - 4 * asked..].as_chunks::<4>().0.iter().map(|b| u32::from_le_bytes(*b)).collect();
+    let ids = npy_ids(&folder.join("answers.npy"));
     let offsets: Vec<usize> = (0..=asked).collect();
     let positives = Positives::new(&offsets, &ids).unwrap();
 

@@ -253,6 +253,8 @@ pub trait Dtype: Copy + Sized {
     fn group(isa: Supported, group: Group<'_>, sums: &mut [u32]);
     /// Largest magnitude among the values (for codes: the scales) of the rows; not finite when one of them is not.
     fn max_abs(isa: Supported, m: &Matrix<Self>, rows: Span) -> f32;
+    /// Squared length of a row in f64, which no finite f32 overflows.
+    fn norm2(isa: Supported, m: &Matrix<Self>, row: usize) -> f64;
     /// Bound of every |score| between rows of these largest magnitudes.
     fn score_bound(dim: usize, a: f32, b: f32) -> f32;
 }
@@ -361,6 +363,10 @@ impl Dtype for f32 {
         f32::from_bits((rows.first..rows.first + rows.count).map(row_max).max().unwrap_or(0))
     }
 
+    fn norm2(isa: Supported, m: &Matrix<f32>, row: usize) -> f64 {
+        m.row(row).map_or(0.0, |row| sum_of_squares(isa, row))
+    }
+
     fn score_bound(dim: usize, a: f32, b: f32) -> f32 {
         // Twice the sum of the largest possible products covers the roundings, here and in a sum of up to 131,071 terms.
         2.0 * dim as f32 * a * b
@@ -461,6 +467,11 @@ impl Dtype for i8 {
             Some(scales) => f32::from_bits(with_f32_shells!(isa, shell => unsafe { shell::max_abs_bits(scales) })),
             None => 1.0,
         }
+    }
+
+    fn norm2(isa: Supported, m: &Matrix<i8>, row: usize) -> f64 {
+        let scale = f64::from(m.scale(row));
+        m.row(row).map_or(0.0, |codes| f64::from(Self::pair(isa, codes, codes)) * (scale * scale))
     }
 
     fn score_bound(dim: usize, a: f32, b: f32) -> f32 {

@@ -211,7 +211,7 @@ pub(super) mod f32_isa {
         depth: simd::avx512::Avx512, registers: 2 / 2, queries: 3 / 4, sums: 24, tile: simd::avx512::Avx512, 8 x 3);
     f32_shells!(#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))] neon,
         [target_feature(enable = "neon")],
-        depth: simd::neon::Neon, registers: 8 / 8, queries: 1 / 4, sums: 24, tile: simd::neon::Neon, 8 x 3);
+        depth: simd::neon::Neon, registers: 8 / 8, queries: 1 / 4, sums: 16, tile: simd::neon::Neon, 8 x 3);
 }
 
 /// int8.

@@ -10,6 +10,7 @@ use crate::source::{FileRows, Source};
 use crate::store::{self, Fingerprint, Header, Kind, Stored};
 use crate::text::thousands;
 use nnn::Element;
+use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -34,13 +35,16 @@ pub struct Args {
     /// Where to write the grown table (.nnn); it may be the same file
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Print JSON instead of lines
+    #[arg(long)]
+    json: bool,
 }
 
 pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
     let grow = |new: &Path, old: &Path, output: Output| -> Result<Grow> {
         let (new, old) = (Vectors::open(new)?, Vectors::open(old)?);
         old.same_dim(&new)?;
-        Ok(Grow { stored: Stored::open(&args.table, Kind::Neighbors)?, new, old, output, threads })
+        Ok(Grow { stored: Stored::open(&args.table, Kind::Neighbors)?, new, old, output, json: args.json, threads })
     };
     match (&args.bank_rows, &args.gallery, &args.gallery_rows, &args.bank) {
         (Some(new), Some(gallery), None, None) => grow(new, gallery, stored_output(&args.out, &[new, gallery])?)?.bank(out),
@@ -55,6 +59,7 @@ struct Grow {
     new: Vectors,
     old: Vectors,
     output: Output,
+    json: bool,
     threads: usize,
 }
 
@@ -105,6 +110,11 @@ impl Grow {
     }
 
     fn report(&self, header: &Header, grown: &str, out: &mut impl Write) -> Result<()> {
+        if self.json {
+            let report = json!({"grown": grown, "added": self.new.rows(), "rows": header.rows.rows, "bank_rows": header.bank.rows, "k": header.k});
+            writeln!(out, "{report:#}")?;
+            return Ok(());
+        }
         writeln!(out, "{} rows more in the {grown}: {}", thousands(self.new.rows()), self.new.describe())?;
         writeln!(
             out,

@@ -9,6 +9,7 @@ use crate::store::{self, Fingerprint, Header, Kind, Preparation, Stored};
 use crate::text::{machine, thousands};
 use clap::Args;
 use nnn::Element;
+use serde_json::json;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -58,6 +59,9 @@ pub struct Bias {
     /// Take the neighbours from such a table instead of a gallery and a bank
     #[arg(long, value_name = "FILE", conflicts_with_all = ["normalize", "int8"])]
     from: Option<PathBuf>,
+    /// Print JSON instead of lines
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     rows: Rows,
 }
@@ -82,6 +86,9 @@ pub struct Search {
     /// Where to write their scores: .npy, f32, queries x k; -inf where a query has fewer
     #[arg(long, value_name = "FILE")]
     out_scores: PathBuf,
+    /// Print JSON instead of lines
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     rows: Rows,
 }
@@ -133,6 +140,9 @@ impl Bias {
             store::stage(&output, &header, store::bits(table))?.commit()?;
         }
         self.write(&output, &header, &bias)?;
+        if self.json {
+            return self.write_json(&bias, gallery.dim() as u64, bank.rows() as u64, Some(time), out);
+        }
         writeln!(out, "gallery {}, bank {}", gallery.describe(), bank.describe())?;
         self.summary(&bias, out)?;
         writeln!(out, "{}", speed(self.rows, threads, [gallery.rows(), bank.rows(), gallery.dim()], time))?;
@@ -177,6 +187,9 @@ impl Bias {
         let bias = self.biases_of(&mut stored.floats(), table_k as usize, &path.display().to_string())?;
         let header = Header { kind: Kind::Biases, alpha: self.alpha, k: self.k.get() as u64, ..stored.header };
         self.write(&output, &header, &bias)?;
+        if self.json {
+            return self.write_json(&bias, header.dim, bank_rows, None, out);
+        }
         writeln!(out, "{}: {} rows, their {table_k} nearest of {bank_rows} in the bank", path.display(), thousands(bias.len()))?;
         self.summary(&bias, out)
     }
@@ -189,12 +202,27 @@ impl Bias {
         .commit()
     }
 
+    fn write_json(&self, bias: &[f32], dim: u64, bank_rows: u64, time: Option<Duration>, out: &mut impl Write) -> Result<()> {
+        let [mean, low, high] = spread(bias);
+        let report = json!({
+            "out": self.out, "rows": bias.len(), "dim": dim, "bank_rows": bank_rows, "k": self.k, "alpha": f64::from(self.alpha),
+            "mean": mean, "min": low, "max": high, "seconds": time.map(|time| time.as_secs_f64()),
+        });
+        writeln!(out, "{report:#}")?;
+        Ok(())
+    }
+
     fn summary(&self, bias: &[f32], out: &mut impl Write) -> Result<()> {
-        let (low, high) = bias.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &b| (low.min(b), high.max(b)));
-        let mean = bias.iter().map(|&b| f64::from(b)).sum::<f64>() / bias.len() as f64;
+        let [mean, low, high] = spread(bias);
         writeln!(out, "{}: {} biases, mean {mean:.4}, {low:.4} to {high:.4}", self.out.display(), thousands(bias.len()))?;
         Ok(())
     }
+}
+
+/// Mean, least and greatest.
+fn spread(bias: &[f32]) -> [f64; 3] {
+    let (low, high) = bias.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &b| (low.min(b), high.max(b)));
+    [bias.iter().map(|&b| f64::from(b)).sum::<f64>() / bias.len() as f64, low.into(), high.into()]
 }
 
 impl Search {
@@ -223,6 +251,14 @@ impl Search {
         let scores = scores.stage_npy(&shape, hits.hits.iter().map(|hit| hit.score))?;
         ids.commit()?;
         scores.commit()?;
+        if self.json {
+            let report = json!({
+                "out_ids": self.out_ids, "out_scores": self.out_scores, "queries": queries.rows(), "hits": hits.k,
+                "rows": gallery.rows(), "dim": gallery.dim(), "seconds": time.as_secs_f64(),
+            });
+            writeln!(out, "{report:#}")?;
+            return Ok(());
+        }
         writeln!(out, "gallery {}, queries {}", gallery.describe(), queries.describe())?;
         if hits.k < k {
             writeln!(out, "the gallery has {} rows: {} hits per query instead of {k}", gallery.rows(), hits.k)?;

@@ -85,7 +85,11 @@ enum Command {
     /// Measure whether retrieval prefers one of two attributes, before and after a correction
     Fairness(On<fairness::Args>),
     /// List the instruction sets of this machine, slowest first
-    Isa,
+    Isa {
+        /// Print JSON instead of lines
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// How the kernels run.
@@ -152,7 +156,12 @@ fn run(command: Command, out: &mut impl Write) -> Result<()> {
         Command::Tune(On { args, machine }) => tune::run(&args, machine.prepare()?, out),
         Command::Hubs(On { args, machine }) => hubs::run(&args, machine.prepare()?, out),
         Command::Fairness(On { args, machine }) => fairness::run(&args, machine.prepare()?, out),
-        Command::Isa => {
+        Command::Isa { json: true } => {
+            let names: Vec<&str> = Isa::available().map(Isa::name).collect();
+            writeln!(out, "{:#}", serde_json::json!({"available": names, "active": Isa::active().name()}))?;
+            Ok(())
+        }
+        Command::Isa { json: false } => {
             for isa in Isa::available() {
                 let mark = if isa == Isa::active() { "  (the one in use)" } else { "" };
                 writeln!(out, "{}{mark}", isa.name())?;

@@ -103,3 +103,29 @@ fn wrong_rows_are_refused() {
     folder.write("cut.nnn", &table[..table.len() - 1]);
     refused(&folder, "bias --from cut.nnn --out c.npy", &["cut.nnn", "cut or damaged", "make it again"]);
 }
+
+/// What the commands say with --json, and that they write the same files.
+#[test]
+fn json_says_what_the_lines_say() {
+    let folder = folder("store-json");
+    let json = |line: &str| -> serde_json::Value { serde_json::from_str(&words(&folder, &format!("{line} --json"))).unwrap() };
+    words(&folder, "bias --gallery gallery.npy --bank bank-1.fbin -k 5 --out plain.npy");
+    let said = json("bias --gallery gallery.npy --bank bank-1.fbin -k 5 --out b.npy --table t.nnn");
+    assert_eq!(folder.read("b.npy"), folder.read("plain.npy"));
+    let biases: Vec<f64> = parse_npy(&folder.read("b.npy")).1.into_iter().map(|b| f64::from(f32::from_le_bytes(b))).collect();
+    for (name, value) in [("rows", 131.0), ("dim", DIM as f64), ("bank_rows", 37.0), ("k", 5.0), ("alpha", 0.75)] {
+        assert_eq!(said[name].as_f64(), Some(value), "{name}: {said}");
+    }
+    assert_eq!(said["min"].as_f64(), biases.iter().copied().reduce(f64::min));
+    assert_eq!(said["max"].as_f64(), biases.iter().copied().reduce(f64::max));
+    assert!(said["seconds"].as_f64() > Some(0.0) && said["out"] == "b.npy", "{said}");
+
+    let again = json("bias --from t.nnn -k 5 --out c.npy");
+    assert!(again["seconds"].is_null() && again["mean"] == said["mean"] && again["bank_rows"] == 37, "{again}");
+    let grown = json("add --table t.nnn --gallery gallery.npy --bank-rows bank-2.f16.npy --out u.nnn");
+    assert_eq!(grown, serde_json::json!({"grown": "bank", "added": 53, "rows": 131, "bank_rows": 90, "k": 5}));
+    let found = json("search --gallery gallery.npy --queries queries.npy -k 500 --out-ids i.npy --out-scores s.npy");
+    assert!(found["queries"] == 9 && found["hits"] == 131 && found["out_ids"] == "i.npy", "{found}");
+    let isas = json("isa");
+    assert!(isas["available"].as_array().unwrap().contains(&isas["active"]), "{isas}");
+}

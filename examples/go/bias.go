@@ -128,7 +128,7 @@ func (n *Neighbors) Bias(k int, alpha float32) ([]float32, error) {
 }
 
 // SoftmaxBias is the inverted softmax as a bias: ln(sum over the bank of e^(beta * similarity)) / beta.
-func SoftmaxBias[R Rows](gallery, bank R, beta float32) ([]float32, error) {
+func SoftmaxBias[R Plain](gallery, bank R, beta float32) ([]float32, error) {
 	c := call("SoftmaxBias")
 	g, b, err := c.pair("gallery", gallery, "bank", bank)
 	if err != nil {

@@ -5,7 +5,8 @@
 //	hits, err := nnn.Search(queries, gallery, bias, nil, 10)   // per batch of queries
 //
 // gallery is what is retrieved; bank are reference queries, never those one measures with. Both are matrices of embeddings, best of
-// unit length (Normalize). Codes, int8 with a scale per row, stand wherever a Matrix does.
+// unit length (Normalize). Codes, int8 with a scale per row, stand wherever a Matrix does; Encoded, with the results of the matrix
+// bit for bit at the speed of int8, where the work is.
 //
 // Calls take batches: one query at a time costs more than its share. They run on GOMAXPROCS goroutines over ranges of rows, with the
 // same bits for any number, and may be made from several goroutines as long as nobody writes to what they read. Nothing of the
@@ -37,8 +38,11 @@ type Codes struct {
 	Rows, Dim, Stride int
 }
 
-// Rows is either kind of rows; the operands of one call are of one kind.
-type Rows interface{ Matrix | Codes }
+// Rows is any kind of rows; the operands of one call are of one kind.
+type Rows interface{ Matrix | Codes | Encoded }
+
+// Plain is the kinds of rows that every function takes.
+type Plain interface{ Matrix | Codes }
 
 // NewMatrix is the view of all whole rows of dim elements in data.
 func NewMatrix(data []float32, dim int) Matrix {
@@ -94,15 +98,20 @@ func (c call) refuse(arg string, status Status, format string, values ...any) er
 	return &Error{string(c), arg, fmt.Sprintf(format, values...), status}
 }
 
-// view checks a Matrix or Codes.
+// view checks a Matrix, Codes or Encoded.
 func (c call) view(arg string, rows any) (view, error) {
 	var v view
 	var length int
 	switch m := rows.(type) {
 	case Matrix:
-		v, length = view{rows: m.Rows, dim: m.Dim, stride: m.Stride, f32: m.Data}, len(m.Data)
+		v, length = view{kind: floatRows, rows: m.Rows, dim: m.Dim, stride: m.Stride, f32: m.Data}, len(m.Data)
 	case Codes:
-		v, length = view{rows: m.Rows, dim: m.Dim, stride: m.Stride, i8: m.Data, scale: m.Scale, codes: true}, len(m.Data)
+		v, length = view{kind: codeRows, rows: m.Rows, dim: m.Dim, stride: m.Stride, i8: m.Data, scale: m.Scale}, len(m.Data)
+	case Encoded:
+		v, length = m.view, len(m.view.f32)
+		if v.dim == 0 {
+			return v, c.refuse(arg, ErrDim, "it is empty: Encode makes one")
+		}
 	}
 	if v.stride == 0 {
 		v.stride = v.dim
@@ -116,7 +125,7 @@ func (c call) view(arg string, rows any) (view, error) {
 		return v, c.refuse(arg, ErrStride, "a stride of %d for rows of %d elements: it is the distance from row to row", v.stride, v.dim)
 	case v.rows > 0 && (length < v.dim || (length-v.dim)/v.stride < v.rows-1):
 		return v, c.refuse(arg, ErrCapacity, "%d elements do not hold %d rows, %d apart: correct Rows or Data", length, v.rows, v.stride)
-	case v.codes && v.scale != nil && len(v.scale) < v.rows:
+	case v.kind == codeRows && v.scale != nil && len(v.scale) < v.rows:
 		return v, c.refuse(arg, ErrCapacity, "%d scales for %d rows: one each is needed, or nil", len(v.scale), v.rows)
 	}
 	return v, nil
@@ -132,7 +141,9 @@ func (c call) pair(firstArg string, first any, secondArg string, second any) (a,
 	}
 	if a.dim != b.dim {
 		err = c.refuse(secondArg, ErrDim, "rows of %d elements, but %s has rows of %d: embed both with one model", b.dim, firstArg, a.dim)
+		return
 	}
+	err = c.encodedAlike(first, secondArg, second)
 	return
 }
 
@@ -190,7 +201,7 @@ func Quantize(src Matrix) (Codes, error) {
 }
 
 // Scores are all similarities: element q*gallery.Rows+r is that of query q and gallery row r.
-func Scores[R Rows](queries, gallery R) ([]float32, error) {
+func Scores[R Plain](queries, gallery R) ([]float32, error) {
 	c := call("Scores")
 	q, g, err := c.pair("queries", queries, "gallery", gallery)
 	if err != nil {

@@ -122,6 +122,24 @@ func TestSameBits(t *testing.T) {
 		hits, err = Search(queries, gallery, bias, allow, top)
 		ok(t, err)
 		g.hits("debiased", hits, top)
+		mean, err := Mean(bank)
+		ok(t, err)
+		var encoded []Encoded
+		for i, m := range []Matrix{gallery, bank, queries} {
+			e, err := Encode(m, []Side{GallerySide, QuerySide, QuerySide}[i], mean, 7)
+			ok(t, err)
+			encoded = append(encoded, e)
+		}
+		certified, err := Bias(encoded[0], encoded[1], k, alpha)
+		ok(t, err)
+		certifiedTable, err := NewNeighbors(rows, k)
+		ok(t, err)
+		ok(t, Update(certifiedTable, encoded[0], encoded[1]))
+		certifiedHits, err := Search(encoded[2], encoded[0], bias, allow, top)
+		ok(t, err)
+		if !reflect.DeepEqual(certified, bias) || !reflect.DeepEqual(certifiedTable, table) || !reflect.DeepEqual(certifiedHits, hits) {
+			t.Fatal("certified results differ")
+		}
 		var quantized []Codes
 		for _, m := range []Matrix{gallery, bank, queries} {
 			codes, err := Quantize(m)
@@ -236,6 +254,11 @@ func TestErrors(t *testing.T) {
 	fewScales := codes
 	fewScales.Scale = fewScales.Scale[:9]
 	of := func(_ any, err error) error { return err }
+	encode := func(m Matrix, side Side, seed uint64) Encoded {
+		e, err := Encode(m, side, nil, seed)
+		ok(t, err)
+		return e
+	}
 	for _, test := range []struct {
 		err         error
 		status      Status
@@ -255,6 +278,13 @@ func TestErrors(t *testing.T) {
 		{of(Bias(bad, bank, 1, 1)), ErrValue, "gallery", "(33, 5) is NaN: remove"},
 		{of(Bias(gallery, bad, 1, 1)), ErrValue, "bank", "(33, 5) is NaN: remove"},
 		{of(Bias(fewScales, codes, 1, 1)), ErrCapacity, "gallery", "100 rows"},
+		{of(Encode(bad, QuerySide, nil, 1)), ErrValue, "rows", "(33, 5)"},
+		{of(Encode(gallery, 2, nil, 1)), ErrValue, "side", "GallerySide"},
+		{of(Encode(gallery, 0, bias[:3], 1)), ErrDim, "mean", "3 elements"},
+		{of(Bias(encode(gallery, GallerySide, 1), encode(bank, GallerySide, 1), 1, 1)), ErrValue, "bank", "QuerySide"},
+		{of(Bias(encode(gallery, GallerySide, 1), encode(bank, QuerySide, 2), 1, 1)), ErrValue, "bank", "seed"},
+		{of(Search(encode(gallery, GallerySide, 1), encode(bank, QuerySide, 1), nil, nil, 1)), ErrValue, "gallery", "GallerySide"},
+		{of(Search(Encoded{}, Encoded{}, nil, nil, 1)), ErrDim, "queries", "Encode makes"},
 		{of(SoftmaxBias(gallery, bank, 0)), ErrValue, "beta", "above 0"},
 		{of(Normalize(bad)), ErrValue, "src", "(33, 5)"},
 		{of(Quantize(bad)), ErrValue, "src", "(33, 5)"},
@@ -327,7 +357,7 @@ func FuzzArguments(f *testing.F) {
 		hits := make([]Hit, len(raw)/8)
 		_ = binary.Read(bytes.NewReader(raw), binary.LittleEndian, hits)
 		var err error
-		switch op % 12 {
+		switch op % 13 {
 		case 0:
 			_, err = Bias(gallery, bank, k, alpha)
 		case 1:
@@ -358,6 +388,15 @@ func FuzzArguments(f *testing.F) {
 			_, err = Rerank(hits, part(n), k)
 		case 10:
 			_, err = MergeHits(hits[:len(hits)/2], hits[len(hits)/2:], k)
+		case 12:
+			var g, b Encoded
+			if g, err = Encode(gallery, Side(op>>4&1), nil, 1); err == nil {
+				if b, err = Encode(bank, Side(op>>5&1), nil, uint64(op>>6&1)); err == nil {
+					if _, err = Bias(g, b, k, alpha); err == nil {
+						_, err = Search(b, g, nil, nil, k)
+					}
+				}
+			}
 		case 11:
 			table := &Neighbors{part(n), rows, k}
 			if err = table.Merge(&Neighbors{append([]float32(nil), part(n)...), rows, k}); err == nil {
@@ -405,6 +444,17 @@ func BenchmarkBias(b *testing.B) {
 	b.Run("libnnn", func(b *testing.B) {
 		for i := 0; i < b.N; i++ {
 			if _, err := Bias(gallery, bank, 16, 0.75); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("certified", func(b *testing.B) {
+		mean, _ := Mean(bank)
+		g, _ := Encode(gallery, GallerySide, mean, 1)
+		e, _ := Encode(bank, QuerySide, mean, 1)
+		b.ResetTimer()
+		for i := 0; i < b.N; i++ {
+			if _, err := Bias(g, e, 16, 0.75); err != nil {
 				b.Fatal(err)
 			}
 		}

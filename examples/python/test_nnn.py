@@ -177,6 +177,31 @@ class Arrays(unittest.TestCase):
         np.testing.assert_array_equal(report["counts"], np.bincount(hits.ids.ravel(), minlength=200))
         self.assertEqual(report["maximum"], report["counts"].max())
 
+    def test_exported_vectors_rank_as_search_does(self):
+        gallery, bank, queries = unit(300) * 2, unit(80, seed=1), unit(9, seed=2)
+        bias = nnn.bias(gallery, bank, 5)
+        hits = nnn.search(queries, gallery, bias, 10)
+        for form in nnn.Export.FORMS:
+            with self.subTest(form=form):
+                export = nnn.Export(gallery, bias, form, multiple=4)
+                rows, vectors = export.rows(gallery, bias, threads=3).astype(float), export.queries(queries).astype(float)
+                self.assertEqual((rows.shape[1] % 4, vectors.shape[1]), (0, rows.shape[1]))
+                if form == "l2":
+                    values = ((vectors[:, None] - rows[None]) ** 2).sum(2)
+                else:
+                    values = vectors @ rows.T
+                    if form == "cosine":
+                        values /= np.linalg.norm(vectors, axis=1)[:, None] * np.linalg.norm(rows, axis=1)
+                order = np.argsort(values if form == "l2" else -values)[:, :10]
+                np.testing.assert_array_equal(order, hits.ids)
+                found = np.take_along_axis(values, order, 1).astype(np.float32)
+                np.testing.assert_allclose(export.scores(queries, found), hits.scores, atol=2e-5)
+        wide = nnn.Export(gallery[:9], bias[:9], "l2", norm2=9, bias_min=-1, bias_max=1)
+        self.assertEqual((wide.norm2, wide.bias_min, wide.bias_max), (9, -1, 1))
+        self.assertEqual(wide.rows(gallery, bias).shape, (300, wide.dim))
+        with self.assertRaisesRegex(nnn.Error, "nnn_export_rows"):
+            nnn.Export(gallery[:9] / 2, bias[:9], "l2").rows(gallery, bias)
+
     def test_machine(self):
         self.assertIn(nnn.isa(), nnn.isas())
         self.assertRegex(nnn.version(), r"^\d+\.\d+\.\d+$")
@@ -187,6 +212,21 @@ class Arrays(unittest.TestCase):
             np.testing.assert_allclose(nnn.scores(gallery, gallery), gallery @ gallery.T, atol=1e-6)
         nnn.select_isa()
         self.assertEqual(nnn.isa(), best)
+
+
+class RealEmbeddings(unittest.TestCase):
+    """The shipped embeddings, as a notebook would use them: the figures of README."""
+
+    def test_figures(self):
+        folder = REPOSITORY / "examples/data/pydoc-minilm"
+        gallery, bank, queries = (nnn.normalize(np.load(folder / f"{name}.npy").astype(np.float32)) for name in ("gallery", "bank", "queries"))
+        bias = nnn.bias(gallery, bank, k=16, alpha=0.75)
+        ranks = nnn.ranks(queries, gallery, np.load(folder / "answers.npy"), bias)
+        recalls = [[round(100 * nnn.recall(row, k), 1) for k in (1, 5, 10)] for row in ranks]
+        self.assertEqual(recalls, [[43.3, 70.4, 77.7], [46.3, 73.3, 79.9]])
+        for biases, skewness, maximum in ((None, 1.74, 51), (bias, 0.97, 30)):
+            report = nnn.hubness(nnn.search(queries, gallery, biases, 10), len(gallery))
+            self.assertEqual((round(report["skewness"], 2), report["maximum"]), (skewness, maximum))
 
 
 class Errors(unittest.TestCase):
@@ -240,6 +280,10 @@ class Errors(unittest.TestCase):
             (nnn.Error, "other", "queries", nnn.merge_hits, hits, nnn.search(queries[:2], gallery)),
             (nnn.Error, "answers", "per query", nnn.ranks, queries, gallery, [1]),
             (nnn.Error, "answers", "has 100", nnn.ranks, queries, gallery, [1, 2, 100]),
+            (nnn.Error, "form", "cosine", nnn.Export, gallery, bias, "ip"),
+            (TypeError, "bias", "makes one", nnn.Export, gallery, None, "l2"),
+            (nnn.Error, "alpha", "l2", nnn.Export(gallery, bias, "l2").queries, queries, 0.5),
+            (nnn.Error, "queries", "32", nnn.Export(gallery, bias, "l2").queries, queries[:, :5].copy()),
             (nnn.Error, "name", "auto", nnn.select_isa, "sse9"),
         ):
             with self.subTest(case=case[:3]):
@@ -275,7 +319,7 @@ class Fuzz(unittest.TestCase):
         pick = random.Random(seed)
         functions = [nnn.bias, nnn.search, nnn.scores, nnn.normalize, nnn.quantize, nnn.find_nonfinite, nnn.rerank, nnn.mean_bias,
                      nnn.ranks, nnn.recall, nnn.choose, nnn.hubness, nnn.merge_hits, nnn.Codes, nnn.Encoded, nnn.Encoded.mean_of,
-                     self.neighbors, self.softmax]  # fmt: skip
+                     self.neighbors, self.softmax, self.export]  # fmt: skip
         end, answered, refused = time.monotonic() + seconds, 0, 0
         while time.monotonic() < end:
             function = pick.choice(functions)
@@ -307,6 +351,12 @@ class Fuzz(unittest.TestCase):
     @staticmethod
     def softmax(gallery, bank, beta=20.0, *more):
         return nnn.Softmax(len(gallery), beta).update(gallery, bank, *more).bias()
+
+    @staticmethod
+    def export(gallery, queries, form="l2", *more):
+        export = nnn.Export(gallery, nnn.bias(gallery, queries, 1), form if isinstance(form, str) else "cosine", *more)
+        values = (export.queries(queries) @ export.rows(gallery, nnn.bias(gallery, queries, 1)).T).astype(np.float32)
+        return export.scores(queries, values, *more)
 
     @staticmethod
     def value(pick):

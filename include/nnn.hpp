@@ -189,6 +189,8 @@ struct functions<matrix_f32> {
     static constexpr auto ranks = &nnn_ranks_f32;
     static constexpr auto update_ids = &nnn_neighbor_ids_update_f32;
     static constexpr auto export_limits = &nnn_export_limits_f32;
+    static constexpr auto coarse_neighbors = &nnn_coarse_neighbors_f32;
+    static constexpr auto coarse_search = &nnn_coarse_search_f32;
 };
 
 template <>
@@ -205,6 +207,8 @@ struct functions<matrix_i8> {
     static constexpr auto ranks = &nnn_ranks_i8;
     static constexpr auto update_ids = &nnn_neighbor_ids_update_i8;
     static constexpr auto export_limits = &nnn_export_limits_i8;
+    static constexpr auto coarse_neighbors = &nnn_coarse_neighbors_i8;
+    static constexpr auto coarse_search = &nnn_coarse_search_i8;
 };
 
 constexpr status of(nnn_status code) noexcept { return static_cast<status>(code); }
@@ -846,6 +850,113 @@ inline status export_queries(const matrix_i8 &queries, float alpha, span<std::in
 inline status export_scores(const export_limits &limits, form f, span<const float> query, float alpha, span<float> values) noexcept {
     return detail::of(nnn_export_scores(&limits, static_cast<std::uint32_t>(f), query.data(), query.size(), alpha, values.data(),
                                         values.size()));
+}
+
+/* ======== Coarse index ======== */
+
+/// An index of the caller's arrays: a centroid per list, where each list begins, the original row of each place.
+struct coarse {
+    matrix_f32 centroids;
+    span<const std::uint32_t> offsets;
+    span<const std::uint32_t> ids;
+};
+
+/// Mean and maximum of what biases are off.
+using bias_errors = nnn_bias_errors;
+
+/// Recommended bytes of scratch of coarse_train.
+inline std::size_t coarse_train_scratch(std::size_t rows, std::size_t lists, std::size_t dim) noexcept {
+    return nnn_coarse_train_scratch(rows, lists, dim);
+}
+
+/// Recommended bytes of scratch of coarse_neighbors for so many gallery rows, and of coarse_search for so many queries.
+inline std::size_t coarse_scratch(std::size_t rows, std::size_t lists, std::size_t probes, std::size_t dim) noexcept {
+    return nnn_coarse_scratch(rows, lists, probes, dim);
+}
+
+/// Centroids of a sample, by spherical k-means.
+inline status coarse_train(const matrix_f32 &sample, std::size_t lists, std::size_t rounds, std::uint64_t seed, scratch work,
+                           span<float> centroids) noexcept {
+    if (!detail::holds(centroids.size(), lists, sample.dim)) return status::capacity;
+    return detail::of(nnn_coarse_train(&sample, lists, rounds, seed, work.data(), work.size(), centroids.data()));
+}
+
+/// The list of each row of the range.
+inline status coarse_assign(const matrix_f32 &m, const matrix_f32 &centroids, range rows, scratch work,
+                            span<std::uint32_t> assigned) noexcept {
+    const range r = detail::resolve(rows, m);
+    if (assigned.size() < detail::existing(r, m)) return status::capacity;
+    return detail::of(nnn_coarse_assign(&m, &centroids, r.first, r.count, work.data(), work.size(), assigned.data()));
+}
+
+/// From the list of each row to offsets.size() - 1 lists.
+inline status coarse_lists(span<const std::uint32_t> assigned, span<std::uint32_t> offsets, span<std::uint32_t> ids) noexcept {
+    if (offsets.size() == 0 || ids.size() < assigned.size()) return status::capacity;
+    return detail::of(nnn_coarse_lists(assigned.data(), assigned.size(), offsets.size() - 1, offsets.data(), ids.data()));
+}
+
+/// Whether offsets and ids are those of an index over ids.size() rows: ok, or status::value.
+inline status coarse_check(span<const std::uint32_t> offsets, span<const std::uint32_t> ids, scratch work) noexcept {
+    if (offsets.size() == 0) return status::capacity;
+    return detail::of(nnn_coarse_check(ids.size(), offsets.size() - 1, offsets.data(), ids.data(), work.data(), work.size()));
+}
+
+/// dst row i = src row ids[i].
+inline status coarse_gather(const matrix_f32 &src, span<const std::uint32_t> ids, span<float> dst, std::size_t dst_stride) noexcept {
+    if (!detail::holds_rows(dst.size(), ids.size(), src.dim, dst_stride)) return status::capacity;
+    return detail::of(nnn_coarse_gather_f32(&src, ids.data(), ids.size(), dst.data(), dst_stride));
+}
+inline status coarse_gather(const matrix_i8 &src, span<const std::uint32_t> ids, span<std::int8_t> dst, std::size_t dst_stride,
+                            span<float> scale) noexcept {
+    const bool fits = detail::holds_rows(dst.size(), ids.size(), src.dim, dst_stride) && scale.size() >= ids.size();
+    if (!fits) return status::capacity;
+    return detail::of(nnn_coarse_gather_i8(&src, ids.data(), ids.size(), dst.data(), dst_stride, scale.data()));
+}
+
+/// Adds to the table rows of the range, k floats each, what their best lists of the bank (in list order) hold.
+template <class Matrix>
+status coarse_neighbors(const Matrix &gallery, const Matrix &bank, const coarse &index, std::size_t probes, std::size_t k, range rows,
+                        scratch work, span<float> table, std::uint64_t &pairs) noexcept {
+    const range r = detail::resolve(rows, gallery);
+    const bool fits = index.offsets.size() > index.centroids.rows && detail::holds(table.size(), detail::existing(r, gallery), k);
+    if (!fits) return status::capacity;
+    return detail::of(detail::functions<Matrix>::coarse_neighbors(&gallery, &bank, &index.centroids, index.offsets.data(), probes, k,
+                                                                  r.first, r.count, work.data(), work.size(), table.data(), &pairs));
+}
+
+/// The biases of rows of table_k floats; a row that has seen fewer than k has the mean of what it has seen, and is counted.
+inline status coarse_bias(span<const float> table, std::size_t table_k, std::size_t k, float alpha, span<float> bias,
+                          std::size_t &short_rows) noexcept {
+    const std::size_t rows = table_k == 0 ? 0 : table.size() / table_k;
+    if (bias.size() < rows) return status::capacity;
+    return detail::of(nnn_coarse_bias(table.data(), rows, table_k, k, alpha, bias.data(), &short_rows));
+}
+
+/// As search, of the best lists of a gallery in list order. bias, allow and ids of hits are in terms of the original rows.
+template <class Matrix>
+status coarse_search(const Matrix &queries, const Matrix &gallery, const coarse &index, std::optional<span<const float>> bias,
+                     std::optional<span<const std::uint64_t>> allow, std::size_t probes, std::size_t k, scratch work,
+                     span<hit> hits, span<std::uint32_t> found, std::uint64_t &pairs) noexcept {
+    const bool fits = index.offsets.size() > index.centroids.rows && index.ids.size() >= gallery.rows;
+    if (!fits || !detail::search_fits(queries, gallery, bias, allow, k, hits, found)) return status::capacity;
+    return detail::of(detail::functions<Matrix>::coarse_search(
+        &queries, &gallery, &index.centroids, index.offsets.data(), index.ids.data(), bias ? bias->data() : nullptr,
+        allow ? allow->data() : nullptr, probes, k, work.data(), work.size(), hits.data(), found.data(), &pairs));
+}
+
+/// How far biases are from the exact ones; different lengths are status::range.
+inline status bias_error(span<const float> exact, span<const float> bias, bias_errors &errors) noexcept {
+    if (exact.size() != bias.size()) return status::range;
+    return detail::of(nnn_bias_error(exact.data(), bias.data(), exact.size(), &errors));
+}
+
+/// The share of the exact hits that are among the hits.
+inline status hits_recall(span<const hit> exact, span<const std::uint32_t> exact_found, span<const hit> hits,
+                          span<const std::uint32_t> found, std::size_t k, double &recall) noexcept {
+    if (exact_found.size() != found.size()) return status::range;
+    if (!detail::holds(exact.size(), found.size(), k) || !detail::holds(hits.size(), found.size(), k)) return status::capacity;
+    return detail::of(
+        nnn_hits_recall(exact.data(), exact_found.data(), hits.data(), found.data(), found.size(), k, &recall));
 }
 
 }  // namespace nnn

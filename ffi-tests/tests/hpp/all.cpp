@@ -446,6 +446,55 @@ static void export_calls(const nnn::matrix_f32 &queries, const nnn::matrix_f32 &
     EXPECT(nnn::rerank_certified(all, bias, 0.25f, 3, best, reranked, next) == status::capacity);
 }
 
+// With all lists probed the exact table and the exact hits; every size that is checked.
+template <class Matrix, class Element, class Gather>
+static void coarse_calls(const nnn::matrix_f32 &floats, const Matrix &queries, const Matrix &gallery, Gather gather) {
+    constexpr std::size_t lists = 5;
+    std::vector<std::byte> work(nnn::coarse_train_scratch(rows, lists, dim) + nnn::coarse_scratch(rows, lists, lists, dim));
+    std::vector<float> centroids(lists * dim), table(asked * k), exact_table(asked * k), bias(rows, 0.25f), scale(rows);
+    std::vector<std::uint32_t> assigned(rows), offsets(lists + 1), ids(rows), found(asked), exact_found(asked);
+    std::vector<nnn::hit> hits(asked * k), exact(asked * k);
+    std::vector<Element> listed(rows * dim);
+    EXPECT(nnn::coarse_train(floats, lists, 4, 1, work, {centroids.data(), lists * dim - 1}) == status::capacity);
+    EXPECT(nnn::coarse_train(floats, lists, 4, 1, work, centroids) == status::ok);
+    const nnn::matrix_f32 c(centroids, dim);
+    EXPECT(nnn::coarse_assign(floats, c, nnn::all, work, {assigned.data(), rows - 1}) == status::capacity);
+    EXPECT(nnn::coarse_assign(floats, c, nnn::all, work, assigned) == status::ok);
+    EXPECT(nnn::coarse_lists(assigned, {offsets.data(), 0}, ids) == status::capacity);
+    EXPECT(nnn::coarse_lists(assigned, offsets, {ids.data(), rows - 1}) == status::capacity);
+    EXPECT(nnn::coarse_lists(assigned, offsets, ids) == status::ok && nnn::coarse_check(offsets, ids, work) == status::ok);
+    EXPECT(nnn::coarse_check({offsets.data(), lists}, ids, work) == status::value);
+    const Matrix in_order = gather(ids, listed, scale);
+
+    const nnn::coarse index{c, offsets, ids}, cut{c, {offsets.data(), lists}, ids}, few{c, offsets, {ids.data(), rows - 1}};
+    std::uint64_t pairs = 0;
+    std::size_t short_rows = 9;
+    nnn::neighbors neighbors(table, k);
+    EXPECT(neighbors.init() == status::ok);
+    EXPECT(nnn::coarse_neighbors(queries, in_order, cut, lists, k, nnn::all, work, table, pairs) == status::capacity);
+    EXPECT(nnn::coarse_neighbors(queries, in_order, index, lists, k, nnn::all, work, {table.data(), 1}, pairs) == status::capacity);
+    EXPECT(nnn::coarse_neighbors(queries, in_order, index, lists, k, nnn::all, work, table, pairs) == status::ok);
+    nnn::neighbors other(exact_table, k);
+    EXPECT(other.init() == status::ok && other.update(queries, gallery, nnn::all, work) == status::ok);
+    EXPECT(same(table, exact_table) && pairs == asked * rows);
+    std::vector<float> own(asked), expected(asked);
+    EXPECT(nnn::coarse_bias(table, k, k, 0.5f, own, short_rows) == status::ok && short_rows == 0);
+    EXPECT(other.bias(k, 0.5f, expected) == status::ok && same(own, expected));
+    EXPECT(nnn::coarse_bias(table, k, k, 0.5f, {own.data(), asked - 1}, short_rows) == status::capacity);
+    nnn::bias_errors errors{9, 9};
+    EXPECT(nnn::bias_error(expected, own, errors) == status::ok && errors.mean == 0 && errors.max == 0);
+    EXPECT(nnn::bias_error(expected, {own.data(), 1}, errors) == status::range);
+
+    EXPECT(nnn::search(queries, gallery, bias, std::nullopt, k, nnn::all, work, exact, exact_found) == status::ok);
+    EXPECT(nnn::coarse_search(queries, in_order, few, bias, std::nullopt, lists, k, work, hits, found, pairs) == status::capacity);
+    EXPECT(nnn::coarse_search(queries, in_order, index, bias, std::nullopt, lists, k, work, hits, found, pairs) == status::ok);
+    EXPECT(same(hits, exact) && found == exact_found && pairs == asked * rows);
+    double recall = 0;
+    EXPECT(nnn::hits_recall(exact, exact_found, hits, found, k, recall) == status::ok && recall == 1);
+    EXPECT(nnn::hits_recall(exact, exact_found, {hits.data(), 1}, found, k, recall) == status::capacity);
+    EXPECT(nnn::hits_recall(exact, {exact_found.data(), 1}, hits, found, k, recall) == status::range);
+}
+
 int main() {
     // Stride above dim, so that it counts.
     const auto q = values(asked * 7, 1), g = values(rows * 6, 2), b = values(banks * dim, 3);
@@ -454,6 +503,11 @@ int main() {
 
     certified_calls(queries, gallery, bank);
     family_calls(queries, gallery, bank, nnn_logsum_update_f32, nnn_mean_bias_f32, nnn_ranks_f32);
+    coarse_calls<nnn::matrix_f32, float>(gallery, queries, gallery, [&](const auto &ids, auto &listed, auto &) {
+        EXPECT(nnn::coarse_gather(gallery, ids, {listed.data(), listed.size() - 1}, dim) == status::capacity);
+        EXPECT(nnn::coarse_gather(gallery, ids, listed, dim) == status::ok);
+        return nnn::matrix_f32(listed, dim);
+    });
 
     std::vector<std::int8_t> qc(asked * dim), gc(rows * dim), bc(banks * dim);
     std::vector<float> qs(asked), gs(rows), bs(banks);
@@ -464,6 +518,13 @@ int main() {
                 nnn_neighbors_update_i8, nnn_search_i8);
     family_calls(nnn::matrix_i8(qc, qs, dim), nnn::matrix_i8(gc, gs, dim), nnn::matrix_i8(bc, bs, dim), nnn_logsum_update_i8,
                  nnn_mean_bias_i8, nnn_ranks_i8);
+    const nnn::matrix_i8 gallery_codes(gc, gs, dim);
+    coarse_calls<nnn::matrix_i8, std::int8_t>(gallery, nnn::matrix_i8(qc, qs, dim), gallery_codes,
+                                              [&](const auto &ids, auto &listed, auto &scale) {
+        EXPECT(nnn::coarse_gather(gallery_codes, ids, listed, dim, {scale.data(), rows - 1}) == status::capacity);
+        EXPECT(nnn::coarse_gather(gallery_codes, ids, listed, dim, scale) == status::ok);
+        return nnn::matrix_i8(listed, scale, dim);
+    });
 
     changing_calls(gallery, bank);
     changing_calls(nnn::matrix_i8(gc, gs, dim), nnn::matrix_i8(bc, bs, dim));

@@ -50,7 +50,7 @@ pub struct Args {
 
 pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
     if let (Some(index), Some(rows)) = (&args.index, &args.rows) {
-        return index::add(index, rows, &args.out, threads, out);
+        return index::add(index, rows, &args.out, args.json, threads, out);
     }
     let Some(table) = &args.table else { return fail("give --table or --index") };
     let grow = |new: &Path, old: &Path, output: Output| -> Result<Grow> {

@@ -40,6 +40,9 @@ pub struct Args {
     /// Where to write the index (.nnn)
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Print JSON instead of lines
+    #[arg(long)]
+    json: bool,
 }
 
 pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
@@ -75,9 +78,16 @@ pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
     let sizes = || offsets.windows(2).map(|pair| pair[1] - pair[0]);
     let (largest, empty) = (sizes().max().unwrap_or(0), sizes().filter(|size| *size == 0).count());
     store::stage(&output, &header, store::bits(&centroids).chain(offsets.iter().copied()).chain(ids))?.commit()?;
+    let [train_s, all_s] = [trained, time].map(|time| time.as_secs_f64());
+    if args.json {
+        let report = json!({
+            "rows": rows, "dim": dim, "lists": lists, "largest": largest, "empty": empty, "seconds": all_s, "training_seconds": train_s,
+        });
+        writeln!(out, "{report:#}")?;
+        return Ok(());
+    }
     writeln!(out, "{}", vectors.describe())?;
     writeln!(out, "{}: {} lists, the largest of {largest} rows, {empty} empty", args.out.display(), thousands(lists))?;
-    let [train_s, all_s] = [trained, time].map(|time| time.as_secs_f64());
     writeln!(out, "{all_s:.2} s, {train_s:.2} of them for the centroids, {}", machine(threads))?;
     Ok(())
 }
@@ -124,7 +134,7 @@ fn sort(list_of: &[u32], lists: usize) -> Result<Sorted> {
 }
 
 /// `nnn add --index`: new rows behind those of an index, in the lists of its centroids.
-pub fn add(index: &Path, new: &Path, out_path: &Path, threads: usize, out: &mut impl Write) -> Result<()> {
+pub fn add(index: &Path, new: &Path, out_path: &Path, as_json: bool, threads: usize, out: &mut impl Write) -> Result<()> {
     let new = Vectors::open(new)?;
     let output = stored_output(out_path, &[new.path()])?;
     let stored = Stored::open(index, Kind::Coarse)?;
@@ -149,6 +159,11 @@ pub fn add(index: &Path, new: &Path, out_path: &Path, threads: usize, out: &mut 
     let Sorted { offsets, ids } = sort(&list_of, header.k as usize)?;
     let header = Header { rows, ..header };
     store::stage(&output, &header, store::bits(&centroids).chain(offsets).chain(ids))?.commit()?;
+    if as_json {
+        let report = json!({"grown": "index", "added": new.rows(), "rows": rows.rows, "lists": header.k});
+        writeln!(out, "{report:#}")?;
+        return Ok(());
+    }
     writeln!(out, "{} rows more in the index: {}", thousands(new.rows()), new.describe())?;
     writeln!(out, "it now holds {} rows in {} lists", thousands(rows.rows as usize), thousands(header.k as usize))?;
     Ok(())

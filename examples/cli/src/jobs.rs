@@ -202,6 +202,9 @@ impl Bias {
             bank: fingerprint(bank)?,
         };
         self.write(output, &header, &probed.result)?;
+        if self.json {
+            return self.write_json(&probed.result, gallery.dim() as u64, bank.rows() as u64, Some(time), out);
+        }
         writeln!(out, "gallery {}, bank {}", gallery.describe(), bank.describe())?;
         self.summary(&probed.result, out)?;
         let all = gallery.rows() as f64 * bank.rows() as f64;

@@ -80,6 +80,10 @@ fn an_index_that_grew_finds_the_new_rows() {
     let folder = folder("coarse-grow");
     words(&folder, "index --rows gallery.npy --lists 12 --seed 5 --out g.nnn");
     let said = words(&folder, "add --index g.nnn --rows more.npy --out g.nnn");
+    let report: Value = serde_json::from_str(&words(&folder, "index --rows gallery.npy --lists 12 --out h.nnn --json")).unwrap();
+    assert_eq!((report["rows"].as_u64(), report["lists"].as_u64()), (Some(400), Some(12)));
+    let report: Value = serde_json::from_str(&words(&folder, "add --index h.nnn --rows more.npy --out h.nnn --json")).unwrap();
+    assert_eq!((report["added"].as_u64(), report["rows"].as_u64()), (Some(70), Some(470)));
     assert!(said.contains("70 rows more") && said.contains("470 rows in 12 lists"), "{said}");
     let row = |name: &str| floats(&folder.read(name));
     let all = [row("gallery.npy"), row("more.npy")].concat();

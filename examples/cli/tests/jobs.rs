@@ -102,7 +102,7 @@ fn biases_are_those_of_the_definition() {
 fn the_commands_of_the_readme_run() {
     let case = Case::new("readme", 40, 30, 5, 16);
     case.folder.write("captions.npy", &case.bank.npy());
-    for name in ["live.npy", "held-out.npy", "prompts.npy"] {
+    for name in ["live.npy", "held-out.npy", "prompts.npy", "new.npy"] {
         case.folder.write(name, &case.queries.npy());
     }
     let answers: Vec<u8> = (0..5i32).flat_map(i32::to_le_bytes).collect();

@@ -102,15 +102,15 @@ def _load():
         try:
             library = ctypes.CDLL(place)
             found = library.nnn_abi_version()
+            for name, (result, *arguments) in _SIGNATURES.items():
+                function = getattr(library, name)
+                function.restype, function.argtypes = _CODES[result], [_CODES[code] for code in arguments]
         except (OSError, AttributeError) as error:
-            errors.append(str(error))
+            errors.append(f"{error} (a library older than this module lacks functions)" if isinstance(error, AttributeError) else str(error))
             continue
         if found != ABI_VERSION:
             errors.append(f"{place} has the binary interface {found}, this module needs {ABI_VERSION}: take both from one release")
             continue
-        for name, (result, *arguments) in _SIGNATURES.items():
-            function = getattr(library, name)
-            function.restype, function.argtypes = _CODES[result], [_CODES[code] for code in arguments]
         return library
     raise ImportError(
         "libnnn is not found: run `cargo build --release -p nnn-capi` in its repository, put the library into the folder of nnn, or name it "

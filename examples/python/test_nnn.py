@@ -1,4 +1,4 @@
-"""Tests of nnn.py: `python3 -m unittest` in this folder. NNN_FUZZ_SECONDS=60 gives the fuzzer a minute instead of a second."""
+"""Tests of nnn: `python3 -m unittest` in this folder. NNN_FUZZ_SECONDS=60 gives the fuzzer a minute instead of a second."""
 
 import os
 import random
@@ -26,7 +26,7 @@ class Header(unittest.TestCase):
             arguments = [] if arguments.strip() == "void" else arguments.split(",")
             declared[name] = "".join(map(self.letter, [result, *arguments]))
         self.assertGreater(len(declared), 60)
-        for name, signature in nnn._SIGNATURES.items():
+        for name, signature in nnn._library._SIGNATURES.items():
             self.assertEqual(declared[name], signature, name)
 
     @staticmethod

@@ -62,7 +62,7 @@ case ${1:-} in
             debootstrap --variant=minbase --include=ca-certificates trixie "$root" http://deb.debian.org/debian
             chroot "$root" sh -ec 'apt-get update -qq
                 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends swiftlang libc6-dev binutils'
-        touch "$root/made"
+            touch "$root/made"
         fi
         fill "$root/work"
         mount -t proc proc "$root/proc"

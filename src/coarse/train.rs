@@ -7,6 +7,7 @@ use crate::kernel::{self, SCRATCH_MIN, Sink, Span, TILE_BYTES, words_as};
 use crate::matrix::{Matrix, span};
 use crate::status::{Error, Result, Status, ensure};
 use crate::topk::bits;
+use core::num::NonZeroUsize;
 use core::ops::Range;
 
 /// Least scratch of [`coarse_assign`]: that of the tiles, and one row's score at any alignment.
@@ -138,16 +139,16 @@ pub fn coarse_train(
     let (scores, tiles) = (words_as::<f32>(scores), words_as::<u8>(tiles));
 
     let mut random = seed;
-    for (l, centroid) in centroids.chunks_exact_mut(dim).enumerate() {
+    for (l, centroid) in centroids.chunks_exact_mut(dim.max(1)).enumerate() {
         let (first, end) = (stretch(l, lists, rows), stretch(l + 1, lists, rows));
-        let row = first + (next(&mut random) % (end.saturating_sub(first).max(1)) as u64) as usize;
+        let row = (first + (next(&mut random) % (end.saturating_sub(first).max(1)) as u64) as usize).min(rows - 1);
         set_unit(isa, centroid, sample.row(row).unwrap_or_default());
     }
     for _ in 0..rounds {
         let view = Matrix::new(&*centroids, lists, dim)?;
         assign(isa, sample, Span::new(0, rows), &view, tiles, assigned, scores).ok_or(TOO_SMALL)?;
         counting_sort(assigned, offsets, ids);
-        for (l, centroid) in centroids.chunks_exact_mut(dim).enumerate() {
+        for (l, centroid) in centroids.chunks_exact_mut(dim.max(1)).enumerate() {
             let Span { first, count } = list(offsets, l);
             sum.fill(0.0);
             for id in ids.iter().skip(first).take(count) {
@@ -163,7 +164,8 @@ pub fn coarse_train(
 
 /// Where stretch `l` of `lists` begins.
 fn stretch(l: usize, lists: usize, rows: usize) -> usize {
-    ((l as u128 * rows as u128) / lists.max(1) as u128) as usize
+    let lists = NonZeroUsize::new(lists).unwrap_or(NonZeroUsize::MIN);
+    l * (rows / lists) + l.min(rows % lists)
 }
 
 /// splitmix64 (Steele, Lea and Flood, 2014).
@@ -195,7 +197,7 @@ fn fill_empty(isa: Supported, sample: &Matrix<f32>, centroids: &mut [f32], offse
     let lists = offsets.len() - 1;
     // Empty lists are split off the largest, then the next: all from the largest would leave it with many of its outliers.
     let mut above = (u32::MAX, 0);
-    for (l, centroid) in centroids.chunks_exact_mut(sample.dim()).enumerate() {
+    for (l, centroid) in centroids.chunks_exact_mut(sample.dim().max(1)).enumerate() {
         if list(offsets, l).count > 0 {
             continue;
         }

@@ -113,6 +113,9 @@
 /// Bytes of scratch that nnn_coarse_assign at least needs.
 #define NNN_COARSE_ASSIGN_SCRATCH_MIN_BYTES 4104
 
+/// The id of padding in a table with ids.
+#define NNN_NO_NEIGHBOR UINT32_MAX
+
 /// The rank of an answer that is not among the hits, or whose score is not finite.
 #define NNN_NOT_RANKED UINT32_MAX
 
@@ -121,6 +124,15 @@
 
 /// nnn_encode_f32: the rows are queries, live or of the bank.
 #define NNN_SIDE_QUERY 1
+
+/// Form of vectors for an index by inner product.
+#define NNN_FORM_INNER_PRODUCT 0
+
+/// Form of vectors for an index by squared or plain Euclidean distance.
+#define NNN_FORM_L2 1
+
+/// Form of vectors for an index by cosine. Cosines divide by the lengths: vectors of the inner-product form are wrong there.
+#define NNN_FORM_COSINE 2
 
 /// The rank of an answer that is not among the hits, or whose score is not finite.
 #define NOT_RANKED UINT32_MAX
@@ -253,6 +265,19 @@ typedef struct nnn_certificate {
     /// Gallery rows (bias side) or queries (search) whose list did not fit and that were computed in f32 throughout.
     uint64_t exhausted;
 } nnn_certificate;
+
+/// What the rows of an export lie within: the constants of all three forms.
+///
+/// The limits of shards merge. For rows to come, widen them by hand: a row that does not fit is refused. An
+/// index is valid as long as all of its rows were written with the same limits.
+typedef struct nnn_export_limits {
+    /// Largest squared length of a row.
+    double norm2;
+    /// Least bias.
+    float bias_min;
+    /// Largest bias.
+    float bias_max;
+} nnn_export_limits;
 
 /// How far biases are from the exact ones.
 typedef struct nnn_bias_errors {
@@ -563,7 +588,7 @@ nnn_status nnn_bias_i8(const struct nnn_mat_i8 *gallery,
                        size_t scratch_len,
                        float *bias);
 
-/// The biases of a grid of parameters from one table: biases[(i * alphas_len + j) * rows + r] is that of row r for ks[i] and alphas[j],
+/// The biases of a grid of parameters from one table: biases[(j * ks_len + i) * rows + r] is that of row r for ks[i] and alphas[j],
 /// with the bits of nnn_neighbors_bias, for one walk along each row. What nnn_ranks_* compares.
 ///
 /// table: rows x table_k floats. ks: ascending. biases: ks_len * alphas_len * rows floats.
@@ -598,7 +623,8 @@ nnn_status nnn_logsum_init(struct nnn_log_sum *sums,
 /// first..first + count. Exact, in any order. Similarities beyond the range of float are left out.
 ///
 /// log_weights: bank->rows floats, or NULL: all 0. scratch: as of nnn_neighbors_update_*. sums: count of them, the first of gallery row
-/// `first`, made by nnn_logsum_init and only ever used with this beta. A term is within 9e-7 of its value.
+/// `first`, made by nnn_logsum_init and only ever used with this beta. A term is within 9e-7 of its
+/// value; log_weights, and instruction sets without fused multiply-add, add 2^-23 of the exponent beta * similarity + log_weight.
 ///
 /// O(count * bank rows * dim), the exponentials some per cent on top; 4.2 KiB of stack. Errors: NULL, DIM, STRIDE, OVERFLOW, RANGE,
 /// ALIGN, CAPACITY (scratch below NNN_NEIGHBORS_SCRATCH_MIN_BYTES), ALIAS, VALUE (NaN or infinity in the range, the bank or the
@@ -631,8 +657,18 @@ nnn_status nnn_logsum_update_i8(const struct nnn_mat_i8 *gallery,
 /// into, from: rows of them. O(rows), no work memory. Errors: NULL, OVERFLOW, RANGE, ALIGN, ALIAS.
 NNN_MUST_USE nnn_status nnn_logsum_merge(struct nnn_log_sum *into, const struct nnn_log_sum *from, size_t rows);
 
+/// Natural logarithms of sums: ln[r], -infinity of a row that has seen nothing. What a Sinkhorn iteration that is shared out among threads
+/// or machines needs: ln u = ln(1 / rows) - ln of the sums weighted by ln v (nnn_sinkhorn_bias_* says how), with the bits of one call.
+///
+/// sums: rows of them. ln: rows doubles. O(rows), no work memory. Errors: NULL, OVERFLOW, RANGE, ALIGN, ALIAS.
+NNN_MUST_USE
+nnn_status nnn_logsum_ln(const struct nnn_log_sum *sums,
+                         size_t rows,
+                         double *ln);
+
 /// The inverted softmax as a bias: bias[r] = ln(sum r) / beta, rounded once. score - bias is 1 / beta times the logarithm of the inverted
-/// softmax, so it ranks as that does.
+/// softmax, so it ranks as that does. As beta tends to 0 it tends to ln(bank rows) / beta plus the mean, and the constant leaves float too
+/// few digits for the rest: below beta = 0.01 use nnn_mean_bias_*.
 ///
 /// sums: rows of them; beta: that of their updates. bias: rows floats. O(rows), no work memory. Errors: NULL, K (a row has seen no
 /// similarity), OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (beta not finite or not above 0, a bias beyond the range of float).
@@ -754,6 +790,98 @@ nnn_status nnn_sinkhorn_bias_i8(const struct nnn_mat_i8 *gallery,
                                 size_t scratch_len,
                                 float *bias);
 
+/// ======== Neighbour table with ids: banks whose rows expire, galleries that change ========
+///
+/// rows x k hits instead of floats; ids are those of bank rows. The known neighbours of a row come first, in the order of hits, the rest
+/// is padding: id NNN_NO_NEIGHBOR, and as its score a floor that no unknown neighbour is above (-inf: there is none). Known neighbours
+/// are exact at all times; a row with k of them has the bias of the whole bank.
+///
+/// A bank that changes: add rows (update), expire rows (below), recompute the rows that this lists. Keep some columns more than k and
+/// few are. alpha changes by nnn_neighbor_ids_bias anew (rows * k), without a bank pass.
+///
+/// A gallery that changes needs no function: the state of a row is its vector, its table row and its bias, and rows do not depend on
+/// each other. To add rows, append the three (the table by init and update of the new range). To remove row r, clear its bit in `allow`
+/// of nnn_search_*, or copy the last row's three over it, whose id then is r.
+///
+/// nnn_neighbor_ids_init makes an empty table. O(rows * k). Errors: NULL, K (0), OVERFLOW, RANGE, ALIGN.
+NNN_MUST_USE
+nnn_status nnn_neighbor_ids_init(struct nnn_hit *table,
+                                 size_t rows,
+                                 size_t k);
+
+/// Adds rows of the bank, row j with the id first_id + j, to what the table rows of the gallery rows first..first + count have seen:
+/// nnn_neighbors_update_f32 with ids, in the same bits. Of equal similarities at the end of a row it depends on the order of updates
+/// whose id is kept.
+///
+/// live: one bit per bank row (bit j % 64 of word j / 64), rows without it are left out; or NULL: all. table: count x k hits.
+///
+/// O(count * bank rows * dim). Errors: NULL, DIM, K (0), STRIDE, OVERFLOW, RANGE (also an id of 2^32 - 1 or above), ALIGN, CAPACITY
+/// (scratch below NNN_NEIGHBORS_SCRATCH_MIN_BYTES), ALIAS, VALUE (NaN or infinity in the range or the bank; rows of another table).
+NNN_MUST_USE
+nnn_status nnn_neighbor_ids_update_f32(const struct nnn_mat_f32 *gallery,
+                                       const struct nnn_mat_f32 *bank,
+                                       const uint64_t *live,
+                                       size_t first_id,
+                                       size_t k,
+                                       size_t first,
+                                       size_t count,
+                                       void *scratch,
+                                       size_t scratch_len,
+                                       struct nnn_hit *table);
+
+/// As nnn_neighbor_ids_update_f32, of codes; similarities as nnn_neighbors_update_i8.
+NNN_MUST_USE
+nnn_status nnn_neighbor_ids_update_i8(const struct nnn_mat_i8 *gallery,
+                                      const struct nnn_mat_i8 *bank,
+                                      const uint64_t *live,
+                                      size_t first_id,
+                                      size_t k,
+                                      size_t first,
+                                      size_t count,
+                                      void *scratch,
+                                      size_t scratch_len,
+                                      struct nnn_hit *table);
+
+/// Merges a table of the same gallery rows built on other bank rows.
+///
+/// into, from: rows x k hits. O(rows * k), no work memory. Errors: NULL, K (0), OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (no such table).
+NNN_MUST_USE
+nnn_status nnn_neighbor_ids_merge(struct nnn_hit *into,
+                                  const struct nnn_hit *from,
+                                  size_t rows,
+                                  size_t k);
+
+/// Removes the neighbours that are not live any more, and lists the table rows that then know fewer than k neighbours although more
+/// bank rows are live: recompute those (init, then update with the whole bank) before their bias is taken.
+///
+/// table: rows x table_k hits that have seen every live bank row. live: one bit per id, `ids` of them. short_rows: room for rows
+/// numbers, of which *short_count are written, ascending (table rows, from 0).
+///
+/// O(rows * table_k + ids / 64), no work memory. Errors: NULL, K (k is 0 or above table_k), OVERFLOW, RANGE (an id in the table of ids
+/// or above; ids above 2^32 - 1), ALIGN, ALIAS, VALUE (no such table).
+NNN_MUST_USE
+nnn_status nnn_neighbor_ids_expire(struct nnn_hit *table,
+                                   size_t rows,
+                                   size_t table_k,
+                                   size_t k,
+                                   const uint64_t *live,
+                                   size_t ids,
+                                   uint32_t *short_rows,
+                                   size_t *short_count);
+
+/// The biases of a table's rows, in the bits of nnn_neighbors_bias.
+///
+/// table: rows x table_k hits. bias: rows floats. O(rows * table_k), no work memory. Errors: NULL, K (k is 0 or above table_k, or a row
+/// knows fewer than k neighbours), OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (alpha not finite, no such table, a bias beyond the range of
+/// float).
+NNN_MUST_USE
+nnn_status nnn_neighbor_ids_bias(const struct nnn_hit *table,
+                                 size_t rows,
+                                 size_t table_k,
+                                 size_t k,
+                                 float alpha,
+                                 float *bias);
+
 /// ======== Search ========
 ///
 /// Recommended bytes of scratch of nnn_search_*: at most 16,448. Less works too, down to none (scratch NULL,
@@ -826,6 +954,30 @@ nnn_status nnn_rerank(const struct nnn_hit *candidates,
                       size_t k,
                       struct nnn_hit *hits,
                       uint32_t *found);
+
+/// nnn_rerank of the best len rows of a gallery by plain score, which also tells whether the hits are those of a search of the whole
+/// gallery: then *next = 0, else *next = how many candidates to ask the engine for next (twice as many, at most bias_len).
+///
+/// candidates: the exact best len rows of an index over all bias_len rows, each id once, in any order. bias_min: at most every bias.
+/// hits: room for min(k, len).
+///
+/// The proof: a row that is no candidate scores at most the least candidate's s and has a bias of at least bias_min; rounding is
+/// monotone, so its debiased score is at most s - bias_min, rounded. If the k-th hit is strictly above that, it neither beats nor ties
+/// it. All rows are always proved. Of an approximate index' answer this covers only the rows that score at most s: it says nothing
+/// about better rows that the index missed. Scores are the engine's: its own rounding is no part of the proof.
+///
+/// O(len * min(k, len)) at worst; no work memory. Errors: those of nnn_rerank; RANGE also for len above bias_len; VALUE also for a
+/// bias_min that is not finite or above a candidate's bias.
+NNN_MUST_USE
+nnn_status nnn_rerank_certified(const struct nnn_hit *candidates,
+                                size_t len,
+                                const float *bias,
+                                size_t bias_len,
+                                float bias_min,
+                                size_t k,
+                                struct nnn_hit *hits,
+                                uint32_t *found,
+                                size_t *next);
 
 /// ======== Gated search ========
 ///
@@ -1015,11 +1167,13 @@ nnn_status nnn_bootstrap(const uint32_t *before,
 /// Chooses among biases by recall at k on held-out queries, and proposes none unless it is sure to help.
 ///
 /// ranks: (1 + biases) x queries numbers as nnn_ranks_* gives them, plain first. *best: the bias with the best recall, from 0; of equally
-/// good ones the first, so list the mildest first. *gain: its gain over plain search and the interval of nnn_bootstrap. *helps: 1 when
-/// that interval lies above 0, else 0: serve without a correction. The winner among many looks a little better than it is: judge it on
-/// queries that took no part in the choice.
+/// good ones the first, so list the mildest first, as nnn_neighbors_grid does. *gain: its gain over plain search and the interval of
+/// nnn_bootstrap. *helps: 1 when that interval lies above 0 and chance alone lets some bias gain as many standard deviations,
+/// (won - lost) / sqrt(won + lost) queries, in fewer than 1 - confidence of random sign flips (plain and corrected swapped, per
+/// query, in all runs together); else 0: serve without a correction. The interval of the winner looks a little better than it is: judge it on queries that took no part in the choice.
 ///
-/// work, confidence, seed: as of nnn_bootstrap. Errors: NULL, K (k or biases is 0), OVERFLOW, RANGE, ALIGN, CAPACITY (work_len is 0),
+/// work, confidence, seed: as of nnn_bootstrap; two numbers per flip, so that fewer than 2 / (1 - confidence) never say 1.
+/// O(biases * queries * (1 + work_len / 64)). Errors: NULL, K (k or biases is 0), OVERFLOW, RANGE, ALIGN, CAPACITY (work_len is 0),
 /// ALIAS, VALUE (queries is 0, confidence not between 0 and 1).
 NNN_MUST_USE
 nnn_status nnn_choose(const uint32_t *ranks,
@@ -1176,6 +1330,140 @@ nnn_status nnn_search_certified(const struct nnn_encoded *queries,
                                 struct nnn_hit *hits,
                                 uint32_t *found,
                                 struct nnn_certificate *certificate);
+
+/// ======== Export to ANN engines ========
+///
+/// Debiased search in an engine that knows inner products, squared distances or cosines only: the bias b of a row r becomes one or two
+/// further elements. Exact for rows and queries q of any length (unit length keeps the elements small, which graph indexes like):
+///
+///   form           row                                                query            score back
+///   inner product  [r, b - c]                                         [q, -alpha]      ip - alpha c
+///   L2             [r, sqrt(n - r.r + 2 (b - bias_min))]              [q, 0]           (q.q + n - 2 bias_min - d2) / 2
+///   cosine         [r, b - c, sqrt(n - r.r + h^2 - (b - c)^2)]        [q, -alpha, 0]   cos * sqrt((n + h^2) (q.q + alpha^2)) - alpha c
+///
+/// n: the largest r.r. c, h: middle and half width of the biases' range. alpha: 1; or rows carry means (biases of alpha 1) and every
+/// query its own alpha, without a new index, but for L2. Never put the inner-product form into a cosine index: it divides by the
+/// lengths, and the ranking is wrong without any error.
+///
+/// Floats of a vector of that form (NNN_FORM_*) for rows of dim floats, rounded up to a multiple of `multiple` (0 counts as 1): the dim
+/// of the index, and the out_stride of the writers. SIZE_MAX for an unknown form, or when it is not representable.
+size_t nnn_export_dim(size_t dim,
+                      uint32_t form,
+                      size_t multiple);
+
+/// Bytes of a vector of codes (nnn_export_rows_i8): dim codes, zeros up to a multiple of 4, scale, bias. SIZE_MAX when that is not
+/// representable.
+size_t nnn_export_bytes(size_t dim);
+
+/// *limits = what the gallery rows first..first + count and their biases lie within; of no rows: limits that any others replace in a
+/// merge.
+///
+/// For rows to come, widen the fields by hand: a row outside is refused by the writers. All rows of an index are written with the same
+/// limits, which its scores need too: store them with it. bias: gallery->rows floats.
+///
+/// O(count * dim), no work memory. Errors: NULL, DIM, STRIDE, OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (NaN or infinity in the range or its
+/// biases).
+NNN_MUST_USE
+nnn_status nnn_export_limits_f32(const struct nnn_mat_f32 *gallery,
+                                 const float *bias,
+                                 size_t first,
+                                 size_t count,
+                                 struct nnn_export_limits *limits);
+
+/// As nnn_export_limits_f32, of codes and their scales.
+NNN_MUST_USE
+nnn_status nnn_export_limits_i8(const struct nnn_mat_i8 *gallery,
+                                const float *bias,
+                                size_t first,
+                                size_t count,
+                                struct nnn_export_limits *limits);
+
+/// Widens limits by those of other rows. Any order of merging gives the same.
+///
+/// O(1). Errors: NULL, ALIGN, ALIAS.
+NNN_MUST_USE nnn_status nnn_export_limits_merge(struct nnn_export_limits *into, const struct nnn_export_limits *from);
+
+/// Writes the vectors of the gallery rows first..first + count, out_stride floats each: the row, the form's last elements, zeros up to
+/// the stride (of the last vector too).
+///
+/// bias: gallery->rows floats. limits: those of the whole index. form: NNN_FORM_*. out: count * out_stride floats; out_stride >=
+/// nnn_export_dim(dim, form, 1).
+///
+/// O(count * out_stride), no work memory. Errors: NULL, DIM, STRIDE, OVERFLOW, RANGE (also a row outside of the limits), ALIGN, ALIAS,
+/// VALUE (NaN or infinity in the range or its biases; an unknown form; limits of no rows or too large for float).
+NNN_MUST_USE
+nnn_status nnn_export_rows_f32(const struct nnn_mat_f32 *gallery,
+                               const float *bias,
+                               const struct nnn_export_limits *limits,
+                               uint32_t form,
+                               size_t first,
+                               size_t count,
+                               float *out,
+                               size_t out_stride);
+
+/// Writes rows of codes with scale and bias beside them, out_stride bytes each, for nnn_metric_i8: dim codes, zeros up to a multiple of
+/// 4, the scale and b - c as floats, zeros up to the stride (>= nnn_export_bytes(dim)). Limits with bias_min = -bias_max keep b as it
+/// is (c = 0).
+///
+/// O(count * out_stride), no work memory. Errors: as nnn_export_rows_f32.
+NNN_MUST_USE
+nnn_status nnn_export_rows_i8(const struct nnn_mat_i8 *gallery,
+                              const float *bias,
+                              const struct nnn_export_limits *limits,
+                              size_t first,
+                              size_t count,
+                              void *out,
+                              size_t out_stride);
+
+/// Writes the vectors of queries, as nnn_export_rows_f32 those of rows. alpha: 1, or where rows carry means what their biases shall be
+/// multiplied by.
+///
+/// O(queries * out_stride), no work memory. Errors: NULL, DIM, STRIDE, OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (NaN or infinity in the
+/// queries, an unknown form, alpha not finite, or not 1 for L2).
+NNN_MUST_USE
+nnn_status nnn_export_queries_f32(const struct nnn_mat_f32 *queries,
+                                  uint32_t form,
+                                  float alpha,
+                                  float *out,
+                                  size_t out_stride);
+
+/// As nnn_export_queries_f32, of codes for nnn_metric_i8, out_stride bytes each.
+NNN_MUST_USE nnn_status nnn_export_queries_i8(const struct nnn_mat_i8 *queries, float alpha, void *out, size_t out_stride);
+
+/// Makes what an engine answered for one query into debiased scores, in place: len inner products, squared distances (of an engine that
+/// takes the root: square them) or cosines. For engines that answer 1 - x, subtract from 1 first; for nnn_metric_*, negate.
+///
+/// query: dim floats, as they were before the export. Computed in double, rounded once. With u = 2^-24, e the error of the engine's
+/// value and s the score, the error is at most (up to 2^-50 of the terms)
+///
+///   inner product  e + u (|s| + |alpha (b - c)|)
+///   L2             e / 2 + u (|s| + n - r.r + 2 (b - bias_min))
+///   cosine         e sqrt((n + h^2) (q.q + alpha^2)) + u (|s| + |alpha (b - c)| + |q.r - alpha (b - c)|)
+///
+/// O(dim + len). Errors: NULL, DIM, OVERFLOW, RANGE (len above 2^32 - 1), ALIGN, ALIAS, VALUE (NaN or infinity in the query or the
+/// values, form and alpha as in nnn_export_queries_f32, limits of no rows).
+NNN_MUST_USE
+nnn_status nnn_export_scores(const struct nnn_export_limits *limits,
+                             uint32_t form,
+                             const float *query,
+                             size_t dim,
+                             float alpha,
+                             float *values,
+                             size_t len);
+
+/// Distance of two vectors of the inner-product form for engines that take a function: hnswlib's DISTFUNC<float>, and USearch's metric
+/// of kind array-array-state. `state`: a const size_t with the dim of the rows (without the bias) that outlives the index; a and b: dim + 1 floats.
+///
+/// Minus the inner product: -(score + alpha c); where c = 0 and alpha = 1, minus the score of nnn_search_f32, bit for bit. Symmetric,
+/// as graph builds need. +inf where that is not finite, or an argument is NULL, misaligned or a dim out of range: never NaN.
+float nnn_metric_f32(const void *a,
+                     const void *b,
+                     const void *state);
+
+/// As nnn_metric_f32, of two vectors of nnn_export_rows_i8 or nnn_export_queries_i8 at any address; a is the query, where there is one.
+float nnn_metric_i8(const void *a,
+                    const void *b,
+                    const void *state);
 
 /// ======== Coarse index ========
 ///
@@ -1435,6 +1723,8 @@ NNN_STATIC_ASSERT_(sizeof(nnn_encoded) == 10 * sizeof(size_t) && offsetof(nnn_en
 NNN_STATIC_ASSERT_(sizeof(nnn_log_sum) == 40 && sizeof(nnn_exact_sum) == 40);
 NNN_STATIC_ASSERT_(offsetof(nnn_gate, active) == sizeof(size_t) && offsetof(nnn_gate, beta) == 2 * sizeof(size_t));
 NNN_STATIC_ASSERT_(sizeof(nnn_hubness_stats) == 40 && offsetof(nnn_hubness_stats, maximum) == 32);
+NNN_STATIC_ASSERT_(sizeof(nnn_export_limits) == 16 && offsetof(nnn_export_limits, bias_min) == 8 &&
+                   offsetof(nnn_export_limits, bias_max) == 12);
 NNN_STATIC_ASSERT_(sizeof(nnn_bias_errors) == 16 && offsetof(nnn_bias_errors, max) == 8);
 NNN_STATIC_ASSERT_(sizeof(nnn_interval) == 24 && sizeof(nnn_fairness) == 16);
 #undef NNN_STATIC_ASSERT_

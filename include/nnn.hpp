@@ -187,6 +187,8 @@ struct functions<matrix_f32> {
     static constexpr auto sinkhorn = &nnn_sinkhorn_bias_f32;
     static constexpr auto search_gated = &nnn_search_gated_f32;
     static constexpr auto ranks = &nnn_ranks_f32;
+    static constexpr auto update_ids = &nnn_neighbor_ids_update_f32;
+    static constexpr auto export_limits = &nnn_export_limits_f32;
     static constexpr auto coarse_neighbors = &nnn_coarse_neighbors_f32;
     static constexpr auto coarse_search = &nnn_coarse_search_f32;
 };
@@ -203,6 +205,8 @@ struct functions<matrix_i8> {
     static constexpr auto sinkhorn = &nnn_sinkhorn_bias_i8;
     static constexpr auto search_gated = &nnn_search_gated_i8;
     static constexpr auto ranks = &nnn_ranks_i8;
+    static constexpr auto update_ids = &nnn_neighbor_ids_update_i8;
+    static constexpr auto export_limits = &nnn_export_limits_i8;
     static constexpr auto coarse_neighbors = &nnn_coarse_neighbors_i8;
     static constexpr auto coarse_search = &nnn_coarse_search_i8;
 };
@@ -215,6 +219,9 @@ constexpr range resolve(range r, const Matrix &gallery) noexcept {
     if (r.count == range::to_the_end && r.first <= gallery.rows) r.count = gallery.rows - r.first;
     return r;
 }
+
+/// Words of a bitmap.
+constexpr std::size_t words(std::size_t bits) noexcept { return bits / 64 + (bits % 64 != 0); }
 
 /// Rows of a resolved range that exist; a range past the end is for C to refuse.
 template <class Matrix>
@@ -239,6 +246,13 @@ inline isa_list isa_available() noexcept {
     if (nnn_isa_available(list.items, 16, &list.count) != NNN_OK) list.count = 0;  // 16 are always enough
     return list;
 }
+/// What is linked: major * 65536 + minor * 256 + patch, and the number that changes with the binary interface.
+inline std::uint32_t version() noexcept { return nnn_version(); }
+inline std::uint32_t abi_version() noexcept { return nnn_abi_version(); }
+
+/// What an AArch64 machine has, as nnn_cpu.h reads it.
+inline status cpu_hwcap(std::uint64_t hwcap, std::uint64_t hwcap2) noexcept { return detail::of(nnn_cpu_hwcap(hwcap, hwcap2)); }
+
 inline nnn_isa isa_active() noexcept { return nnn_isa_active(); }
 inline const char *isa_name(nnn_isa isa) noexcept { return nnn_isa_str(isa); }
 inline status isa_select(nnn_isa isa) noexcept { return detail::of(nnn_isa_select(isa)); }
@@ -390,7 +404,7 @@ public:
                                    : detail::of(nnn_neighbors_bias(table_, rows_, k_, k, alpha, bias.data()));
     }
 
-    /// The biases of a grid: biases[(i * alphas.size() + j) * rows + r] is that of row r for ks[i] and alphas[j].
+    /// The biases of a grid: biases[(j * ks.size() + i) * rows + r] is that of row r for alphas[j] and ks[i].
     status grid(span<const std::size_t> ks, span<const float> alphas, span<float> biases) const noexcept {
         const bool fits = detail::holds(biases.size(), alphas.size(), rows_) &&
                           detail::holds(biases.size(), ks.size(), alphas.size() * rows_);
@@ -401,6 +415,52 @@ public:
 
 private:
     float *table_;
+    std::size_t rows_;
+    std::size_t k_;
+};
+
+/// A neighbour table with ids in the caller's hits, for banks whose rows expire; as neighbors otherwise.
+class neighbor_ids {
+public:
+    constexpr neighbor_ids(span<hit> table, std::size_t k) noexcept
+        : table_(table.data()), rows_(k == 0 ? 0 : table.size() / k), k_(k) {}
+
+    constexpr std::size_t rows() const noexcept { return rows_; }
+    constexpr std::size_t k() const noexcept { return k_; }
+
+    status init() noexcept { return detail::of(nnn_neighbor_ids_init(table_, rows_, k_)); }
+
+    /// Adds the bank rows, row j with the id first_id + j; live: one bit per bank row, or std::nullopt: all.
+    template <class Matrix>
+    status update(const Matrix &gallery, const Matrix &bank, std::optional<span<const std::uint64_t>> live, std::size_t first_id,
+                  range rows, scratch work) noexcept {
+        const range r = detail::resolve(rows, gallery);
+        if (detail::existing(r, gallery) > rows_ || (live && live->size() < detail::words(bank.rows))) return status::capacity;
+        return detail::of(detail::functions<Matrix>::update_ids(&gallery, &bank, live ? live->data() : nullptr, first_id, k_, r.first,
+                                                                r.count, work.data(), work.size(), table_));
+    }
+
+    /// Takes over the neighbours of a table of the same rows; another shape is status::range.
+    status merge(const neighbor_ids &from) noexcept {
+        if (from.rows_ != rows_ || from.k_ != k_) return status::range;
+        return detail::of(nnn_neighbor_ids_merge(table_, from.table_, rows_, k_));
+    }
+
+    /// Removes what is not live of `ids` ids; the first short_count of short_rows are the table rows to recompute.
+    status expire(std::size_t k, span<const std::uint64_t> live, std::size_t ids, span<std::uint32_t> short_rows,
+                  std::size_t &short_count) noexcept {
+        if (live.size() < detail::words(ids) || short_rows.size() < rows_) return status::capacity;
+        return detail::of(nnn_neighbor_ids_expire(table_, rows_, k_, k, live.data(), ids, short_rows.data(), &short_count));
+    }
+
+    /// bias[r] = alpha * mean of the first k neighbours of row r.
+    status bias(std::size_t k, float alpha, span<float> bias) const noexcept {
+        return bias.size() < rows_ ? status::capacity
+                                   : detail::of(nnn_neighbor_ids_bias(table_, rows_, k_, k, alpha, bias.data()));
+    }
+
+private:
+    hit *table_;
     std::size_t rows_;
     std::size_t k_;
 };
@@ -455,6 +515,11 @@ public:
     status merge(const log_sums &from) noexcept {
         if (from.sums_.size() != sums_.size()) return status::range;
         return detail::of(nnn_logsum_merge(sums_.data(), from.sums_.data(), sums_.size()));
+    }
+
+    /// Natural logarithms of the sums.
+    status ln(span<double> ln) const noexcept {
+        return ln.size() < sums_.size() ? status::capacity : detail::of(nnn_logsum_ln(sums_.data(), sums_.size(), ln.data()));
     }
 
     /// The inverted softmax.
@@ -538,7 +603,7 @@ constexpr bool search_fits(const Matrix &queries, const Matrix &gallery, const s
                            const std::optional<span<const std::uint64_t>> &allow, std::size_t k, span<hit> hits,
                            span<std::uint32_t> found) noexcept {
     // Given but empty is not absent: it must not become a plain search.
-    return (!bias || bias->size() >= gallery.rows) && (!allow || holds(allow->size(), gallery.rows / 64 + (gallery.rows % 64 != 0), 1)) &&
+    return (!bias || bias->size() >= gallery.rows) && (!allow || allow->size() >= words(gallery.rows)) &&
            holds(hits.size(), queries.rows, k) && found.size() >= queries.rows;
 }
 
@@ -582,6 +647,14 @@ inline status rerank(span<const hit> candidates, span<const float> bias, std::si
         nnn_rerank(candidates.data(), candidates.size(), bias.data(), bias.size(), k, hits.data(), &found));
 }
 
+/// rerank of the exact best candidates; next = 0: proved to be the hits of the whole gallery, else how many candidates to ask for next.
+inline status rerank_certified(span<const hit> candidates, span<const float> bias, float bias_min, std::size_t k, span<hit> hits,
+                               std::uint32_t &found, std::size_t &next) noexcept {
+    if (hits.size() < (k < candidates.size() ? k : candidates.size())) return status::capacity;
+    return detail::of(nnn_rerank_certified(candidates.data(), candidates.size(), bias.data(), bias.size(), bias_min, k, hits.data(),
+                                           &found, &next));
+}
+
 /* ======== Gated search ======== */
 
 /// A bias that applies to queries whose best plain row is in the activation set. It has no lengths: bias and set are those of the
@@ -591,7 +664,7 @@ using gate = nnn_gate;
 /// Adds the rows of the first n hits of each query's list of k to an activation set.
 inline status activation_set(span<const hit> hits, span<const std::uint32_t> found, std::size_t k, std::size_t n, std::size_t rows,
                              span<std::uint64_t> set) noexcept {
-    if (!detail::holds(hits.size(), found.size(), k) || set.size() < rows / 64 + (rows % 64 != 0)) return status::capacity;
+    if (!detail::holds(hits.size(), found.size(), k) || set.size() < detail::words(rows)) return status::capacity;
     return detail::of(nnn_activation_set(hits.data(), found.data(), found.size(), k, n, rows, set.data()));
 }
 
@@ -717,6 +790,66 @@ inline status attribute_bias(span<const hit> hits, span<const std::uint32_t> fou
 inline status balanced_sample(span<const std::uint8_t> groups, std::uint64_t seed, span<std::uint32_t> sample,
                               std::size_t &count) noexcept {
     return detail::of(nnn_balanced_sample(groups.data(), groups.size(), seed, sample.data(), sample.size(), &count));
+}
+
+/* ======== Export to ANN engines ======== */
+
+/// What an engine's index compares vectors by. Cosine divides by the lengths: give it its own form.
+enum class form : std::uint32_t { inner_product = NNN_FORM_INNER_PRODUCT, l2 = NNN_FORM_L2, cosine = NNN_FORM_COSINE };
+
+/// What the rows of an export lie within.
+using export_limits = nnn_export_limits;
+
+/// Floats of a vector, a multiple of `multiple`.
+inline std::size_t export_dim(std::size_t dim, form f, std::size_t multiple = 1) noexcept {
+    return nnn_export_dim(dim, static_cast<std::uint32_t>(f), multiple);
+}
+/// Bytes of a vector of codes.
+inline std::size_t export_bytes(std::size_t dim) noexcept { return nnn_export_bytes(dim); }
+
+/// The limits of the rows of a range and their biases.
+template <class Matrix>
+status find_export_limits(const Matrix &gallery, span<const float> bias, range rows, export_limits &limits) noexcept {
+    if (bias.size() < gallery.rows) return status::capacity;
+    const range r = detail::resolve(rows, gallery);
+    return detail::of(detail::functions<Matrix>::export_limits(&gallery, bias.data(), r.first, r.count, &limits));
+}
+
+/// Widens limits by those of other rows.
+inline status merge_export_limits(export_limits &into, const export_limits &from) noexcept {
+    return detail::of(nnn_export_limits_merge(&into, &from));
+}
+
+/// The vectors of the rows of a range, out_stride floats each.
+inline status export_rows(const matrix_f32 &gallery, span<const float> bias, const export_limits &limits, form f, range rows,
+                          span<float> out, std::size_t out_stride) noexcept {
+    const range r = detail::resolve(rows, gallery);
+    if (bias.size() < gallery.rows || !detail::holds(out.size(), detail::existing(r, gallery), out_stride)) return status::capacity;
+    return detail::of(nnn_export_rows_f32(&gallery, bias.data(), &limits, static_cast<std::uint32_t>(f), r.first, r.count, out.data(),
+                                          out_stride));
+}
+/// The vectors of codes, out_stride bytes each.
+inline status export_rows(const matrix_i8 &gallery, span<const float> bias, const export_limits &limits, range rows,
+                          span<std::int8_t> out, std::size_t out_stride) noexcept {
+    const range r = detail::resolve(rows, gallery);
+    if (bias.size() < gallery.rows || !detail::holds(out.size(), detail::existing(r, gallery), out_stride)) return status::capacity;
+    return detail::of(nnn_export_rows_i8(&gallery, bias.data(), &limits, r.first, r.count, out.data(), out_stride));
+}
+
+/// The vectors of queries. alpha: 1, or where rows carry means that of these queries.
+inline status export_queries(const matrix_f32 &queries, form f, float alpha, span<float> out, std::size_t out_stride) noexcept {
+    if (!detail::holds(out.size(), queries.rows, out_stride)) return status::capacity;
+    return detail::of(nnn_export_queries_f32(&queries, static_cast<std::uint32_t>(f), alpha, out.data(), out_stride));
+}
+inline status export_queries(const matrix_i8 &queries, float alpha, span<std::int8_t> out, std::size_t out_stride) noexcept {
+    if (!detail::holds(out.size(), queries.rows, out_stride)) return status::capacity;
+    return detail::of(nnn_export_queries_i8(&queries, alpha, out.data(), out_stride));
+}
+
+/// An engine's answers for one query become debiased scores, in place.
+inline status export_scores(const export_limits &limits, form f, span<const float> query, float alpha, span<float> values) noexcept {
+    return detail::of(nnn_export_scores(&limits, static_cast<std::uint32_t>(f), query.data(), query.size(), alpha, values.data(),
+                                        values.size()));
 }
 
 /* ======== Coarse index ======== */

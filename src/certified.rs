@@ -13,6 +13,9 @@
 //! * if k rows have s^ >= t, then k scores are at least t - E, and a row with s^ < t - 2 E is not among the k best;
 //! * if k scores of at least t have been computed in f32, a row with s^ < t - E is not among the k best.
 //!
+//! A search ranks s - b. The subtraction rounds in both paths, which adds 8 u max|b| to E (the scores' share is in the third term). E is
+//! the largest of the rows seen so far: where it grows, the cuts made with the smaller one are lowered by the difference.
+//!
 //! The first keeps the list short while rows stream by, the second decides what of the list is computed: the k most promising
 //! first, then only what may still beat them. A list that is full is computed at once. Where that happens so often that the f32
 //! pass would be cheaper (many near-ties), the gallery row (or query) is given to the f32 pass: never wrong, never unbounded.
@@ -24,7 +27,7 @@ use crate::cpu::{self, Supported};
 use crate::encode::{Bound, UNIT};
 use crate::kernel::{self, Dtype, STRIP, Span, TILE_BYTES};
 use crate::matrix::Matrix;
-use crate::search::{check_search, search};
+use crate::search::{check_shape, check_values, search};
 use crate::shortlist::reached_by;
 use crate::status::{Error, Result, Status, ensure};
 use crate::topk::{Hit, bits, merge_batch};
@@ -129,7 +132,7 @@ const GIVEN_UP: u32 = u32::MAX;
 
 /// Candidates that a list holds at most: real embeddings leave about 2 k.
 fn capacity(k: usize) -> usize {
-    k.saturating_mul(3).saturating_add(2 * STRIP)
+    k.saturating_mul(3).saturating_add(128) // two strips; the same on all targets, as sizes are
 }
 
 /// Words of a list for `k`, its k best exact scores included.
@@ -349,8 +352,9 @@ pub fn search_certified(
     found: &mut [u32],
 ) -> Result<Certificate> {
     let isa = cpu::active();
-    let span = check_search(isa, &queries.rows, &gallery.rows, bias, allow, k, &rows, hits, found)?;
+    let span = check_shape(&queries.rows, &gallery.rows, bias, allow, k, &rows, hits, found)?;
     ensure(scratch.len() >= scratch_min(k), TOO_SMALL.status, TOO_SMALL.argument)?;
+    check_values(isa, &queries.rows, bias, &rows)?;
     let dim = queries.rows.dim();
     // Large blocks of rows where they leave at least half of the scratch, and that is enough for the rest.
     let large = scratch.len() / 2 >= scratch_min(k).max(QUERY_BLOCK * BLOCK_ROWS * 4);

@@ -100,6 +100,8 @@ impl Target<'_> {
 }
 
 /// Runs the bank pass into a target. All arguments are valid; the scratch has `SCRATCH_MIN` bytes, and 4 k more for a bias.
+// One frame less on the stack of a microcontroller.
+#[cfg_attr(all(target_os = "none", target_pointer_width = "32"), inline(always))]
 pub(crate) fn collect<T: Element>(
     isa: Supported,
     gallery: &Matrix<T>,

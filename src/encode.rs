@@ -17,6 +17,7 @@ use crate::dot::ensure_finite;
 use crate::kernel::{self, Span};
 use crate::matrix::{Matrix, span};
 use crate::quantize::row_scale;
+use crate::random::Random;
 use crate::status::{Result, Status, ensure};
 
 /// Half a unit in the last place of an f32 near 1: the relative error of one rounding.
@@ -152,15 +153,11 @@ fn rotate(isa: Supported, row: &mut [f32], seed: u64) -> f64 {
     roundings
 }
 
-/// Flips the signs that a splitmix64 stream names (Steele, Lea and Flood, OOPSLA 2014).
+/// Flips the signs that the bits of a random stream name.
 fn flip_signs(row: &mut [f32], seed: u64) {
-    let mut state = seed;
+    let mut random = Random::new(seed);
     for part in row.chunks_mut(64) {
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^= z >> 31;
+        let mut z = random.next();
         for x in part {
             *x = f32::from_bits(x.to_bits() ^ ((z as u32 & 1) << 31));
             z >>= 1;

@@ -8,7 +8,7 @@ use crate::bias::is_beta;
 use crate::cpu::{self, Supported};
 use crate::kernel;
 use crate::matrix::{Element, Matrix};
-use crate::search::{add_block, check_search, list_of, scan};
+use crate::search::{add_block, check_shape, check_values as check_queries, list_of, scan};
 use crate::status::{Result, Status, ensure};
 use crate::topk::{Hit, merge_batch};
 use core::ops::Range;
@@ -146,11 +146,12 @@ pub fn search_gated<T: Element>(
 ) -> Result<()> {
     let isa = cpu::active();
     let legal = |winner: &u32| *winner == u32::MAX || (*winner as usize) < gallery.rows();
-    let span = check_search(isa, queries, gallery, None, allow, k, &rows, hits, found)?;
+    let span = check_shape(queries, gallery, None, allow, k, &rows, hits, found)?;
     ensure(gates.len() == 1 || gates.len() == 2, Status::Range, "gates")?;
     ensure(winners.iter().take(queries.rows()).all(legal), Status::Range, "winners")?;
     ensure(winners.len() >= queries.rows(), Status::Capacity, "winners")?;
     check_capacity(gates, gallery.rows())?;
+    check_queries(isa, queries, None, &rows)?;
     check_values(isa, gates, rows)?;
 
     found.get_mut(..queries.rows()).unwrap_or_default().fill(0);

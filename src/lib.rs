@@ -59,12 +59,15 @@ mod cpu;
 mod dot;
 mod encode;
 mod eval;
+mod export;
 mod gate;
 mod kernel;
 mod logsum;
 mod matrix;
+mod neighbor_ids;
 mod neighbors;
 mod quantize;
+mod random;
 mod search;
 mod shortlist;
 mod simd;
@@ -85,11 +88,16 @@ pub use eval::{
     Choice, Fairness, Hubness, Interval, NOT_RANKED, Positives, attribute_bias, balanced_sample, best_ranks, bootstrap, choose,
     count_occurrences, hubness, median_rank, ranks, ranks_scratch, recall,
 };
+pub use export::{
+    ExportLimits, Form, export_bytes, export_codes, export_dim, export_limits, export_queries, export_query_codes, export_rows,
+    export_scores, metric, metric_codes,
+};
 pub use gate::{Gate, activation_set, dual_softmax, rerank_gated, search_gated};
 pub use logsum::LogSum;
 pub use matrix::{Element, MAX_DIM, Matrix};
+pub use neighbor_ids::{NO_NEIGHBOR, NeighborIds};
 pub use neighbors::{Neighbors, neighbors_scratch};
 pub use quantize::{normalize, normalize_in_place, quantize};
-pub use search::{merge_hits, rerank, search, search_scratch};
+pub use search::{merge_hits, rerank, rerank_certified, search, search_scratch};
 pub use status::{Error, Result, Status};
 pub use topk::{Hit, TopK};

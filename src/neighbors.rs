@@ -142,8 +142,8 @@ impl<'a> Neighbors<'a> {
         table_bias(self.table, self.k, k, alpha, out)
     }
 
-    /// The biases of a whole grid of parameters: `out[(i * alphas.len() + j) * rows + r]` is the bias of row `r` for `ks[i]` and
-    /// `alphas[j]`, with the bits of [`bias`](Self::bias), for one walk along each row. What [`ranks`](crate::ranks()) compares.
+    /// The biases of a whole grid of parameters: `out[(j * ks.len() + i) * rows + r]` is the bias of row `r` for `alphas[j]` and
+    /// `ks[i]`, with the bits of [`bias`](Self::bias), for one walk along each row. What [`ranks`](crate::ranks()) compares.
     ///
     /// O(rows * (k + ks * alphas)).
     ///
@@ -226,7 +226,7 @@ pub(crate) fn table_grid(table: &[f32], table_k: usize, ks: &[usize], alphas: &[
             sum = row.get(seen..k).unwrap_or_default().iter().fold(sum, |sum, x| sum + f64::from(*x));
             seen = k;
             for (j, alpha) in alphas.iter().enumerate() {
-                if let Some(slot) = out.get_mut((i * alphas.len() + j).wrapping_mul(rows).wrapping_add(r)) {
+                if let Some(slot) = out.get_mut((j * ks.len() + i).wrapping_mul(rows).wrapping_add(r)) {
                     *slot = (sum / k as f64 * f64::from(*alpha)) as f32 + 0.0;
                 }
             }

@@ -49,7 +49,8 @@ pub fn search<T: Element>(
     found: &mut [u32],
 ) -> Result<()> {
     let isa = cpu::active();
-    let span = check_search(isa, queries, gallery, bias, allow, k, &rows, hits, found)?;
+    let span = check_shape(queries, gallery, bias, allow, k, &rows, hits, found)?;
+    check_values(isa, queries, bias, &rows)?;
 
     found.get_mut(..queries.rows()).unwrap_or_default().fill(0);
     scan(isa, queries, gallery, span, allow, scratch, |q, block, scores| {
@@ -126,10 +127,9 @@ pub(crate) fn add_block(isa: Supported, best: &mut [Hit], count: &mut u32, block
     }
 }
 
-/// The checks of a search, in the documented order.
+/// The checks of a search but those of values, in the documented order.
 #[allow(clippy::too_many_arguments)] // those of the search
-pub(crate) fn check_search<T: Element>(
-    isa: Supported,
+pub(crate) fn check_shape<T: Element>(
     queries: &Matrix<T>,
     gallery: &Matrix<T>,
     bias: Option<&[f32]>,
@@ -148,10 +148,19 @@ pub(crate) fn check_search<T: Element>(
     ensure(allow.is_none_or(|a| a.len() >= gallery.rows().div_ceil(64)), Status::Capacity, "allow")?;
     ensure(total.is_some_and(|total| hits.len() >= total), Status::Capacity, "hits")?;
     ensure(found.len() >= queries.rows(), Status::Capacity, "found")?;
+    Ok(span)
+}
+
+/// The last of them: `Value`, of the queries and of the biases of a range.
+pub(crate) fn check_values<T: Element>(
+    isa: Supported,
+    queries: &Matrix<T>,
+    bias: Option<&[f32]>,
+    rows: &Range<usize>,
+) -> Result<()> {
     ensure_finite(isa, queries, Span::new(0, queries.rows()), "queries")?;
     let biases = bias.and_then(|b| b.get(rows.clone())).unwrap_or(&[]);
-    ensure(kernel::max_abs_bits(isa, biases) < f32::INFINITY.to_bits(), Status::Value, "bias")?;
-    Ok(span)
+    ensure(kernel::max_abs_bits(isa, biases) < f32::INFINITY.to_bits(), Status::Value, "bias")
 }
 
 /// What a score must be greater than to be among the best.
@@ -238,4 +247,51 @@ pub fn rerank(candidates: &[Hit], bias: &[f32], k: usize, hits: &mut [Hit], foun
     }
     *found = count as u32;
     Ok(())
+}
+
+/// [`rerank`] of the best `candidates.len()` rows of a gallery by plain score, which also tells whether the hits are those of a search of
+/// the whole gallery: then the result is 0, else how many candidates to ask the engine for next (twice as many, at most all).
+///
+/// Candidates: the exact best rows of an index over all `bias.len()` rows, each id once, in any order. `bias_min`: at most every bias
+/// (their least, or that with room for rows to come). O(len * min(k, len)) at worst.
+///
+/// The proof: a row that is no candidate has a score of at most the least candidate's, s, and a bias of at least `bias_min`. Rounding is
+/// monotone, so its debiased score is at most `s - bias_min`, rounded. If the k-th hit is strictly above that, the row neither beats nor
+/// ties it. All rows are always proved. Of an approximate index' answer the certificate covers the rows that score at most s: it says
+/// nothing about better rows that the index missed. "Score" is the engine's: its own rounding is not part of the proof.
+///
+/// ```
+/// use nnn::Hit;
+/// let bias = [0.5, 0.0, 0.25, 0.25];
+/// let (mut hits, mut found) = ([Hit { score: 0.0, id: 0 }; 1], 0);
+/// let mut best = vec![Hit { score: 0.9, id: 0 }, Hit { score: 0.875, id: 2 }];
+/// assert_eq!(nnn::rerank_certified(&best, &bias, 0.0, 1, &mut hits, &mut found), Ok(4)); // row 1 or 3 may have up to 0.875
+/// best.extend([Hit { score: 0.75, id: 1 }, Hit { score: 0.5, id: 3 }]);
+/// assert_eq!(nnn::rerank_certified(&best, &bias, 0.0, 1, &mut hits, &mut found), Ok(0));
+/// assert_eq!(hits, [Hit { score: 0.75, id: 1 }]);
+/// ```
+///
+/// # Errors
+/// Those of [`rerank`], `Range` also for more candidates than rows, and `Value` when a candidate's bias is below `bias_min` or that is
+/// not finite.
+pub fn rerank_certified(
+    candidates: &[Hit],
+    bias: &[f32],
+    bias_min: f32,
+    k: usize,
+    hits: &mut [Hit],
+    found: &mut u32,
+) -> Result<usize> {
+    ensure(k > 0, Status::K, "k")?;
+    ensure(candidates.len() <= bias.len(), Status::Range, "candidates")?;
+    let below = || candidates.iter().any(|hit| bias.get(hit.id as usize).is_some_and(|b| *b < bias_min));
+    // The errors of rerank that come before it.
+    let known = candidates.iter().all(|hit| (hit.id as usize) < bias.len());
+    let bad = known && hits.len() >= k.min(candidates.len()) && (!bias_min.is_finite() || below());
+    ensure(!bad, Status::Value, "bias_min")?;
+    rerank(candidates, bias, k, hits, found)?;
+    let least = candidates.iter().fold(f32::INFINITY, |least, hit| least.min(hit.score));
+    let last = hits.get(k - 1).filter(|_| *found as usize == k);
+    let proved = candidates.len() == bias.len() || last.is_some_and(|last| least - bias_min < last.score);
+    Ok(if proved { 0 } else { candidates.len().max(k).saturating_mul(2).min(bias.len()) })
 }

@@ -139,11 +139,44 @@ impl Shortlist<'_> {
     }
 }
 
-/// Sorts, best first. `work` has room for as many.
+/// Sorts, best first; there is no NaN. Without room in `work` for as many it takes longer.
 pub(crate) fn sort_descending(isa: Supported, scores: &mut [f32], work: &mut [f32]) {
     /// Up to here comparing all with all, a vector at a time, is faster.
-    const RANK_MAX: usize = 1024;
-    if scores.len() <= RANK_MAX.min(work.len()) { kernel::sort_by_rank(isa, scores, work) } else { heap_sort(scores) }
+    const RANK_MAX: usize = 160;
+    match work.get_mut(..scores.len()) {
+        Some(work) if scores.len() <= RANK_MAX => kernel::sort_by_rank(isa, scores, work),
+        Some(work) => sort_by_digits(isa, scores, work),
+        None => heap_sort(scores),
+    }
+}
+
+/// Sorts by the bytes of how far below the greatest a score is, as an integer; neighbours in value differ in three of them at most.
+/// `work` is as long as the scores.
+fn sort_by_digits<'a>(isa: Supported, mut scores: &'a mut [f32], mut work: &'a mut [f32]) {
+    let (least, most) = kernel::min_max(isa, scores);
+    let range = most.wrapping_sub(least) as u32;
+    let mut in_work = false;
+    for shift in [0, 8, 16, 24] {
+        if range >> shift == 0 {
+            break;
+        }
+        let digit = |score: f32| usize::from((most.wrapping_sub(key(score)) as u32 >> shift) as u8);
+        let mut starts = [0u32; 256];
+        scores.iter().for_each(|score| starts[digit(*score)] += 1);
+        starts.iter_mut().fold(0, |start, count| start + core::mem::replace(count, start));
+        for score in &*scores {
+            let place = &mut starts[digit(*score)];
+            if let Some(slot) = work.get_mut(*place as usize) {
+                *slot = *score;
+            }
+            *place += 1;
+        }
+        core::mem::swap(&mut scores, &mut work);
+        in_work = !in_work;
+    }
+    if in_work {
+        work.copy_from_slice(scores);
+    }
 }
 
 /// A value that at least `k` of the scores reach, and at most `k + slack` exceed or (when equal ones are many) none larger is
@@ -168,8 +201,14 @@ pub(crate) fn reached_by(isa: Supported, scores: &[f32], k: usize, slack: usize)
     from_key(low)
 }
 
-/// The float of an order-preserving integer (`key` of the kernel).
-fn from_key(key: i32) -> f32 {
+/// The order-preserving integer of a float that is not NaN, as in the kernel.
+fn key(x: f32) -> i32 {
+    let bits = x.to_bits() as i32;
+    bits ^ ((bits >> 31) as u32 >> 1) as i32
+}
+
+/// The float of such an integer.
+pub(crate) fn from_key(key: i32) -> f32 {
     f32::from_bits((key ^ ((key >> 31) as u32 >> 1) as i32) as u32)
 }
 
@@ -206,5 +245,45 @@ fn sift_down(heap: &mut [f32], mut root: usize) {
     }
     if let Some(slot) = heap.get_mut(root) {
         *slot = item;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu;
+    use std::vec;
+    use std::vec::Vec;
+
+    /// Against the library's sort: few and many, equal and all different, near and far from each other, with and without room.
+    #[test]
+    fn sorts_best_first_whatever_the_room() {
+        let mut state = 1u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state >> 8
+        };
+        for n in [0usize, 1, 2, 3, 31, 33, 160, 161, 255, 256, 257, 512, 1000, 4097] {
+            for kind in 0..6 {
+                let mut value = || match (kind, next()) {
+                    (0, _) => 1.0,
+                    (1, x) => (x % 3) as f32 - 1.0,
+                    (2, x) => 0.25 + x as f32 * 2f32.powi(-25),
+                    (3, x) => x as f32 * 2f32.powi(-23) - 1.0,
+                    (4, x) if x % 4 == 0 => f32::NEG_INFINITY,
+                    (4, x) => f32::from_bits(x << 7 & 0x7F7F_FFFF),
+                    (_, x) => f32::from_bits(x % 300),
+                };
+                let scores: Vec<f32> = (0..n).map(|_| value()).collect();
+                let mut expected = scores.clone();
+                expected.sort_by(|a, b| b.total_cmp(a));
+                for room in [n.saturating_sub(1), n, n + 5] {
+                    let mut sorted = scores.clone();
+                    sort_descending(cpu::active(), &mut sorted, &mut vec![0.0; room]);
+                    let bits = |all: &[f32]| all.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                    assert!(bits(&sorted) == bits(&expected), "{n} scores of kind {kind}, room for {room}");
+                }
+            }
+        }
     }
 }

@@ -1,10 +1,13 @@
 //! `cargo bench -p ffi-tests --bench family`: what the log-sum-exp pass costs beside the NNN pass over the same rows, in
 //! interleaved turns by the clock of the thread. Prints the median of time over time; pin it (`taskset -c 1`).
 //!
-//! `-- --tune`: what the whole grid of 11 alphas and 10 k costs, beside one plain bank pass and one search of the held-out queries.
+//! `-- --tune`: what the whole grid of 11 alphas and 10 k costs, beside one plain bank pass and one search of the held-out queries, on
+//! the shipped embeddings; `--set FOLDER` takes others, in files of the same names.
 //!
 //! `-- --dim 512`, `-- --isa avx2`, `-- --k 16` and `-- --beta 20` choose one value; `-- --rows 20000` the gallery's rows.
 
+use ffi_tests::artefacts::repository;
+use ffi_tests::data::{npy_halves, npy_ids};
 use nnn::{Element, Isa, LogSum, LogSums, Matrix};
 
 #[path = "support/data.rs"]
@@ -85,48 +88,59 @@ fn ratio<T: Element>(gallery: &Matrix<T>, bank: &Matrix<T>, k: usize, beta: f32)
     time_ratio(value("--rounds").unwrap_or(9), &mut plain, &mut sums)
 }
 
-/// Table of k = 512, grid and exact ranks, at the size of a small real set.
+/// Table of k = 512, grid and exact ranks of the held-out queries.
 fn tuning() {
-    let (rows, asked, dim, k_max) = (5000, value("--queries").unwrap_or(1047), 384, 512);
-    let (gallery, bank, queries) = (Rows::new(rows, dim, 1), Rows::new(rows, dim, 2), Rows::new(asked, dim, 3));
-    let (gallery, bank, queries) = (gallery.view(), bank.view(), queries.view());
+    let folder = value::<std::path::PathBuf>("--set").unwrap_or_else(|| repository().join("examples/data/pydoc-minilm"));
+    let [gallery, bank, queries] = ["gallery", "bank", "queries_val"].map(|name| {
+        let (mut rows, dim) = npy_halves(&folder.join(format!("{name}.npy")));
+        let n = rows.len() / dim;
+        nnn::normalize_in_place(&mut rows, n, dim, dim).expect("finite rows");
+        (rows, n, dim)
+    });
+    let view = |(data, rows, dim)| Matrix::new(data, rows, dim).expect("a valid shape");
+    let [gallery, bank, queries] = [&gallery, &bank, &queries].map(|(data, rows, dim)| view((data, *rows, *dim)));
+    let (rows, asked, dim, k_max) = (gallery.rows(), queries.rows(), gallery.dim(), 512);
+    let ids = npy_ids(&folder.join("answers_val.npy"));
     let ks: Vec<usize> = (0..10).map(|i| 1 << i).collect();
     let alphas: Vec<f32> = (2..=12).map(|i| i as f32 / 8.0).collect();
     let biases = ks.len() * alphas.len();
     let offsets: Vec<usize> = (0..=asked).collect();
-    let ids: Vec<u32> = (0..asked).map(|q| (q * 7 % rows) as u32).collect();
     let positives = nnn::Positives::new(&offsets, &ids).expect("one answer each");
-    for k in [16, k_max] {
-        let mut scratch = vec![0u8; nnn::neighbors_scratch(k_max, dim)];
-        let (mut table, mut grid) = (vec![0f32; rows * k_max], vec![0f32; biases * rows]);
-        let (mut ranks, mut ranks_scratch) = (vec![0u32; (1 + biases) * asked], vec![0u8; nnn::ranks_scratch(biases)]);
-        let mut bias = vec![0f32; rows];
-        let (mut hits, mut found) = (vec![nnn::Hit { score: 0.0, id: 0 }; asked * 10], vec![0u32; asked]);
-        let mut search_scratch = vec![0u8; nnn::search_scratch(asked, 10, dim)];
-        let mut tune = || {
-            let mut table = nnn::Neighbors::init(&mut table, rows, k_max).expect("a table");
-            table.update(&gallery, &bank, 0..rows, &mut scratch).expect("valid arguments");
-            table.grid(&ks, &alphas, &mut grid).expect("valid arguments");
-            nnn::ranks(&queries, &gallery, &grid, &positives, &mut ranks_scratch, &mut ranks).expect("valid arguments");
+
+    let mut scratch = vec![0u8; nnn::neighbors_scratch(k_max, dim)];
+    let (mut memory, mut grid) = (vec![0f32; rows * k_max], vec![0f32; biases * rows]);
+    let (mut ranks, mut ranks_scratch) = (vec![0u32; (1 + biases) * asked], vec![0u8; nnn::ranks_scratch(biases)]);
+    let mut plain_scratch = vec![0u8; nnn::neighbors_scratch(16, dim)];
+    let mut bias = vec![0f32; rows];
+    let (mut hits, mut found) = (vec![nnn::Hit { score: 0.0, id: 0 }; asked * 10], vec![0u32; asked]);
+    let mut search_scratch = vec![0u8; nnn::search_scratch(asked, 10, dim)];
+
+    let mut parts = [const { Vec::new() }; 5];
+    let [table_time, grid_time, ranks_time, pass_time, search_time] = &mut parts;
+    let mut tune = || {
+        let mut table = nnn::Neighbors::init(&mut memory, rows, k_max).expect("a table");
+        table_time.push(seconds(&mut || table.update(&gallery, &bank, 0..rows, &mut scratch).expect("valid arguments")));
+        grid_time.push(seconds(&mut || table.grid(&ks, &alphas, &mut grid).expect("valid arguments")));
+        let rank = || nnn::ranks(&queries, &gallery, &grid, &positives, &mut ranks_scratch, &mut ranks).expect("valid arguments");
+        ranks_time.push(seconds(&mut { rank }));
+    };
+    let mut plain = || {
+        let pass = || nnn::bias(&gallery, &bank, 16, 0.75, 0..rows, &mut plain_scratch, &mut bias).expect("valid arguments");
+        pass_time.push(seconds(&mut { pass }));
+        let search = || {
+            nnn::search(&queries, &gallery, None, None, 10, 0..rows, &mut search_scratch, &mut hits, &mut found)
+                .expect("valid arguments")
         };
-        let mut plain_scratch = vec![0u8; nnn::neighbors_scratch(k, dim)];
-        let mut plain = || {
-            nnn::bias(&gallery, &bank, k, 0.75, 0..rows, &mut plain_scratch, &mut bias).expect("valid arguments");
-            nnn::search(&queries, &gallery, Some(&bias), None, 10, 0..rows, &mut search_scratch, &mut hits, &mut found)
-                .expect("valid arguments");
-        };
-        if std::env::args().any(|arg| arg == "--parts") {
-            println!("  tuning {:.4} s, plain {:.4} s", seconds(&mut tune), seconds(&mut plain));
-            let mut table = nnn::Neighbors::from_table(&mut table, rows, k_max).expect("a table");
-            let mut again = || table.update(&gallery, &bank, 0..rows, &mut scratch).expect("valid arguments");
-            println!("  update {:.4} s", seconds(&mut again));
-            println!("  grid {:.4} s", seconds(&mut || table.grid(&ks, &alphas, &mut grid).expect("valid arguments")));
-            let mut rank =
-                || nnn::ranks(&queries, &gallery, &grid, &positives, &mut ranks_scratch, &mut ranks).expect("valid arguments");
-            println!("  ranks {:.4} s", seconds(&mut rank));
-            continue;
-        }
-        let ratio = time_ratio(value("--rounds").unwrap_or(7), &mut plain, &mut tune);
-        println!("{biases} points, {asked} queries: {ratio:.3} of one bank pass (k {k}) and one search");
-    }
+        search_time.push(seconds(&mut { search }));
+    };
+    let ratio = time_ratio(value("--rounds").unwrap_or(9), &mut plain, &mut tune);
+    let ms = parts.map(|mut times| {
+        times.sort_by(f64::total_cmp);
+        1e3 * times[times.len() / 2]
+    });
+    println!(
+        "{rows} rows, a bank of {}, {asked} queries, {biases} points: {ratio:.3} of one bank pass (k 16) and one search",
+        bank.rows()
+    );
+    println!("table {:.1} ms, grid {:.1}, ranks {:.1}; pass {:.1}, search {:.1}", ms[0], ms[1], ms[2], ms[3], ms[4]);
 }

@@ -33,11 +33,7 @@ pub fn library(folder: &str) -> &'static Library {
         let target = Path::new(folder).join("c-library");
         let mut build = Command::new(env!("CARGO"));
         build.current_dir(repository()).args(["build", "--quiet", "--release", "-p", "nnn-capi", "--target-dir"]).arg(&target);
-        // What a user gets: without the flags of a coverage or sanitizer run of the tests.
-        for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTC_WRAPPER"] {
-            build.env_remove(variable);
-        }
-        run(&mut build);
+        run(as_a_user(&mut build));
         let release = target.join("release");
         let library = Library {
             archive: release.join("libnnn.a"),
@@ -48,6 +44,39 @@ pub fn library(folder: &str) -> &'static Library {
         run(Command::new(script).arg(&library.archive).arg(exports_list()).arg(&library.prelinked));
         library
     })
+}
+
+/// The tarball that `scripts/package.sh` makes of the C library, in a folder of this process below `folder`.
+pub fn package(folder: &str) -> &'static Path {
+    static PACKAGE: OnceLock<PathBuf> = OnceLock::new();
+    PACKAGE.get_or_init(|| {
+        library(folder);
+        pack(folder, &Path::new(folder).join("package"))
+    })
+}
+
+/// Packs what `library` has built into `out`; the tarball.
+pub fn pack(folder: &str, out: &Path) -> PathBuf {
+    let mut script = Command::new(repository().join("ffi-tests/scripts/package.sh"));
+    script.arg(out).env("CARGO_TARGET_DIR", Path::new(folder).join("c-library"));
+    run(as_a_user(&mut script)).trim().into()
+}
+
+/// What a user gets: without the flags of a coverage or sanitizer run of the tests.
+pub fn as_a_user(command: &mut Command) -> &mut Command {
+    for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTC_WRAPPER"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// Whether a tool is installed; says by name that a test is skipped when it is not.
+pub fn has(tool: &str, version: &str) -> bool {
+    let found = Command::new(tool).arg(version).output().is_ok_and(|output| output.status.success());
+    if !found {
+        println!("skipped: no {tool}");
+    }
+    found
 }
 
 /// Runs a command that must succeed; its standard output.

@@ -1,6 +1,7 @@
 //! Reproducible data, and the turn through the instruction sets.
 
 use nnn::{Element, Isa, Matrix};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 /// Runs `test` once on every instruction set of this machine. The choice is process-wide, so such tests of one binary run one after
@@ -189,4 +190,32 @@ impl Parts for CodeRows {
     fn of(&self, rows: std::ops::Range<usize>) -> Matrix<'_, i8> {
         self.part(rows)
     }
+}
+
+/// The header and the body of a small .npy file.
+fn npy(path: &Path) -> (String, Vec<u8>) {
+    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let start = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    (String::from_utf8_lossy(&bytes[10..start]).into_owned(), bytes[start..].to_vec())
+}
+
+/// An f16 matrix of an .npy file as f32, and its dim.
+pub fn npy_halves(path: &Path) -> (Vec<f32>, usize) {
+    let (header, body) = npy(path);
+    assert!(header.contains("'<f2'"), "{header}");
+    let half = |b: &[u8; 2]| {
+        let bits = u16::from_le_bytes(*b);
+        let (sign, exponent, digits) = (bits >> 15, i32::from(bits >> 10 & 31), f32::from(bits & 1023));
+        let value = if exponent == 0 { digits * 2f32.powi(-24) } else { (1024.0 + digits) * 2f32.powi(exponent - 25) };
+        if sign == 1 { -value } else { value }
+    };
+    let dim = header.rsplit(", ").find_map(|part| part.split(')').next()?.trim().parse().ok());
+    (body.as_chunks::<2>().0.iter().map(half).collect(), dim.unwrap_or_else(|| panic!("no dim: {header}")))
+}
+
+/// Row numbers of an .npy file of int32.
+pub fn npy_ids(path: &Path) -> Vec<u32> {
+    let (header, body) = npy(path);
+    assert!(header.contains("'<i4'"), "{header}");
+    body.as_chunks::<4>().0.iter().map(|b| u32::from_le_bytes(*b)).collect()
 }

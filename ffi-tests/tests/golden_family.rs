@@ -95,6 +95,18 @@ impl Family {
         set
     }
 
+    /// What search serves with a bias: the authors' ranking of all rows for each of the first queries.
+    fn assert_served(&self, bias: &[f32], expected: &[f64], what: &str) {
+        let [gallery, ..] = self.golden.views();
+        let queries = Matrix::new(&self.golden.queries[..FEW * DIM], FEW, DIM).unwrap();
+        let (mut hits, mut found) = (vec![NO_HIT; FEW * GALLERY], vec![0; FEW]);
+        let scratch = &mut [0; 2000];
+        nnn::search(&queries, &gallery, Some(bias), None, GALLERY, 0..GALLERY, scratch, &mut hits, &mut found).unwrap();
+        for (q, (hits, expected)) in hits.chunks(GALLERY).zip(expected.chunks(GALLERY)).enumerate() {
+            assert_ranking(hits, expected, &format!("{what}, ranking of query {q}"));
+        }
+    }
+
     /// Hits of a gated search of the first queries over all rows; the same by reranking.
     fn gated(&self, gates: &[Gate]) -> Vec<Hit> {
         let [gallery, ..] = self.golden.views();
@@ -142,6 +154,7 @@ fn csls() {
             got.iter_mut().for_each(|score| *score += shift);
         }
         assert_close(&got, &expected, &format!("{isa:?} csls"));
+        family.assert_served(&bias, &expected, "csls");
     });
 }
 
@@ -164,6 +177,7 @@ fn distribution_normalisation() {
             got.iter_mut().for_each(|score| *score += shift);
         }
         assert_close(&got, &expected, &format!("{isa:?} dn"));
+        family.assert_served(&bias, &expected, "dn");
         // It is the NNN bias of the whole bank.
         let mut whole = vec![0f32; GALLERY];
         nnn::bias(&gallery, &bank, BANK, 0.5, 0..GALLERY, &mut vec![0; 1 << 20], &mut whole).unwrap();
@@ -180,6 +194,7 @@ fn inverted_softmax() {
         let bias = family.softmax_bias(&bank, 20.0);
         let got: Vec<f64> = subtract(&family.scores, &bias).iter().map(|x| 20.0 * x).collect();
         assert_close(&got, &expected, &format!("{isa:?} inverted softmax"));
+        family.assert_served(&bias, &expected, "inverted softmax");
     });
 }
 
@@ -214,6 +229,7 @@ fn dual_inverted_softmax() {
         queries.dual_bias(&LogSums::from_sums(&mut extra, 1.0).unwrap(), &mut bias).unwrap();
         let got: Vec<f64> = subtract(&family.scores, &bias).iter().map(|x| 51.0 * x).collect();
         assert_close(&got, &expected, &format!("{isa:?} DualIS"));
+        family.assert_served(&bias, &expected, "DualIS");
     });
 }
 
@@ -364,7 +380,10 @@ fn sinkhorn() {
             let (mut sums, mut potentials) = (vec![LogSum::EMPTY; BANK], vec![0f32; GALLERY + EXTRA + BANK]);
             let (mut scratch, mut bias) = (vec![0; 1 << 20], vec![0f32; GALLERY]);
             nnn::sinkhorn_bias(&gallery, extra, &bank, 0.01, 10, &mut sums, &mut potentials, &mut scratch, &mut bias).unwrap();
-            assert_close(&widen(&bias), &doubles(name, GALLERY), &format!("{isa:?} {name}"));
+            let expected = doubles(name, GALLERY);
+            assert_close(&widen(&bias), &expected, &format!("{isa:?} {name}"));
+            let scores = family.scores.iter().zip(expected.iter().cycle());
+            family.assert_served(&bias, &scores.map(|(score, bias)| score - bias).collect::<Vec<_>>(), name);
         }
     });
 }

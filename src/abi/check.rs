@@ -3,6 +3,7 @@
 use super::{MatF32, MatI8};
 use crate::matrix::{Element, MAX_DIM, Matrix};
 use crate::status::{Error, Result, Status, ensure};
+use crate::topk::Hit;
 use core::ops::Range;
 
 /// C reports the code only.
@@ -256,6 +257,64 @@ pub(super) unsafe fn output<'a, T>(start: *mut T, len: usize) -> &'a mut [T] {
     }
     // SAFETY: this function's contract; `judge` refused lengths above `isize::MAX` bytes and overlaps.
     unsafe { core::slice::from_raw_parts_mut(start, len) }
+}
+
+/// The lists of hits of a search as arguments: k apart, with how many each has.
+#[derive(Clone, Copy)]
+pub(super) struct Lists {
+    pub(super) hits: *const Hit,
+    pub(super) found: *const u32,
+    pub(super) queries: usize,
+    pub(super) k: usize,
+}
+
+impl Lists {
+    /// What holds of them when the first `n` hits of each are taken.
+    pub(super) fn facts(&self, n: usize) -> Facts {
+        Facts { k: n > 0 && n <= self.k, range: rows_fit(self.queries), ..Facts::GOOD }
+    }
+
+    pub(super) fn memory(&self) -> [Memory; 2] {
+        [Memory::read(self.hits, self.queries.checked_mul(self.k)), Memory::read(self.found, Some(self.queries))]
+    }
+
+    /// # Safety
+    /// [`judge`] accepted the memory.
+    pub(super) unsafe fn slices<'a>(&self) -> (&'a [Hit], &'a [u32]) {
+        // SAFETY: this function's contract.
+        unsafe { (input(self.hits, self.queries.saturating_mul(self.k)), input(self.found, self.queries)) }
+    }
+}
+
+/// Candidates of one query and where the k best of them go, as arguments.
+#[derive(Clone, Copy)]
+pub(super) struct Reranked {
+    pub(super) candidates: *const Hit,
+    pub(super) len: usize,
+    pub(super) k: usize,
+    pub(super) hits: *mut Hit,
+    pub(super) found: *mut u32,
+}
+
+impl Reranked {
+    /// What holds of them beside a gallery of so many rows.
+    pub(super) fn facts(&self, rows: usize) -> Facts {
+        Facts { k: self.k > 0, range: rows_fit(self.len) && rows_fit(rows), ..Facts::GOOD }
+    }
+
+    pub(super) fn memory(&self) -> [Memory; 3] {
+        let room = Some(self.k.min(self.len));
+        [Memory::read(self.candidates, Some(self.len)), Memory::write(self.hits, room), Memory::write(self.found, Some(1))]
+    }
+
+    /// The candidates, room for the hits, and their number.
+    ///
+    /// # Safety
+    /// [`judge`] accepted the memory.
+    pub(super) unsafe fn slices<'a>(&self) -> (&'a [Hit], &'a mut [Hit], &'a mut u32) {
+        // SAFETY: this function's contract; `found` is not NULL, aligned and apart from the rest.
+        unsafe { (input(self.candidates, self.len), output(self.hits, self.k.min(self.len)), &mut *self.found) }
+    }
 }
 
 /// The error of a check that only a later step can make.

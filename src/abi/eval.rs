@@ -1,6 +1,6 @@
 //! Evaluation.
 
-use super::check::{Described, Facts, Memory, View, input, judge, output, pair, rows_fit};
+use super::check::{Described, Facts, Lists, Memory, View, input, judge, output, pair, rows_fit};
 use super::*;
 use crate::eval::Positives;
 use core::ffi::c_void;
@@ -35,7 +35,7 @@ impl Answers {
     /// `judge` accepted the memory.
     unsafe fn positives<'a>(&self) -> Result<Positives<'a>> {
         // SAFETY: this function's contract.
-        unsafe { Positives::new(input(self.offsets, self.len.unwrap_or(0)), input(self.ids, self.ids_len)) }
+        unsafe { Positives::shaped(input(self.offsets, self.len.unwrap_or(0)), input(self.ids, self.ids_len)) }
     }
 }
 
@@ -61,29 +61,14 @@ pub unsafe extern "C" fn nnn_best_ranks(
     ranks: *mut u32,
 ) -> StatusCode {
     // SAFETY: the caller promises what the header asks of its pointers.
-    code(unsafe { best_ranks((hits, found, queries, k), Answers::new(offsets, queries, ids, ids_len), ranks) })
+    code(unsafe { best_ranks(Lists { hits, found, queries, k }, Answers::new(offsets, queries, ids, ids_len), ranks) })
 }
 
-/// Hits of queries, their counts, how many queries, and hits per query.
-type Lists = (*const Hit, *const u32, usize, usize);
-
-fn list_memory((hits, found, queries, k): Lists) -> [Memory; 2] {
-    [Memory::read(hits, queries.checked_mul(k)), Memory::read(found, Some(queries))]
-}
-
-/// # Safety
-/// `judge` accepted the memory.
-unsafe fn lists<'a>((hits, found, queries, k): Lists) -> (&'a [Hit], &'a [u32]) {
-    // SAFETY: this function's contract.
-    unsafe { (input(hits, queries.saturating_mul(k)), input(found, queries)) }
-}
-
-unsafe fn best_ranks(hits: Lists, answers: Answers, ranks: *mut u32) -> Result<()> {
-    let (.., queries, k) = hits;
-    let facts = Facts { k: k > 0, range: rows_fit(queries), ..Facts::GOOD };
-    judge(facts, &[&list_memory(hits), &answers.memory(), &[Memory::write(ranks, Some(queries))]])?;
+unsafe fn best_ranks(lists: Lists, answers: Answers, ranks: *mut u32) -> Result<()> {
+    let Lists { queries, k, .. } = lists;
+    judge(lists.facts(k), &[&lists.memory(), &answers.memory(), &[Memory::write(ranks, Some(queries))]])?;
     // SAFETY: judged.
-    let ((hits, found), positives, ranks) = unsafe { (lists(hits), answers.positives()?, output(ranks, queries)) };
+    let ((hits, found), positives, ranks) = unsafe { (lists.slices(), answers.positives()?, output(ranks, queries)) };
     crate::best_ranks(hits, found, k, &positives, ranks)
 }
 
@@ -163,7 +148,8 @@ unsafe fn ranks_of<M: Described>(
         // No bias has a row, so their number cannot be told from their length: there is nothing to rank, only answers to refuse.
         // SAFETY: judged.
         let positives = unsafe { answers.positives()? };
-        return crate::status::ensure(positives.queries() == 0, Status::Range, "positives");
+        crate::status::ensure(positives.inside(0), Status::Range, "ids")?;
+        return positives.check_values();
     }
     // SAFETY: judged.
     let (positives, biases) = unsafe { (answers.positives()?, input(biases, len.unwrap_or(0))) };
@@ -255,11 +241,13 @@ unsafe fn bootstrap(
 /// Chooses among biases by recall at k on held-out queries, and proposes none unless it is sure to help.
 ///
 /// ranks: (1 + biases) x queries numbers as nnn_ranks_* gives them, plain first. *best: the bias with the best recall, from 0; of equally
-/// good ones the first, so list the mildest first. *gain: its gain over plain search and the interval of nnn_bootstrap. *helps: 1 when
-/// that interval lies above 0, else 0: serve without a correction. The winner among many looks a little better than it is: judge it on
-/// queries that took no part in the choice.
+/// good ones the first, so list the mildest first, as nnn_neighbors_grid does. *gain: its gain over plain search and the interval of
+/// nnn_bootstrap. *helps: 1 when that interval lies above 0 and chance alone lets some bias gain as many standard deviations,
+/// (won - lost) / sqrt(won + lost) queries, in fewer than 1 - confidence of random sign flips (plain and corrected swapped, per
+/// query, in all runs together); else 0: serve without a correction. The interval of the winner looks a little better than it is: judge it on queries that took no part in the choice.
 ///
-/// work, confidence, seed: as of nnn_bootstrap. Errors: NULL, K (k or biases is 0), OVERFLOW, RANGE, ALIGN, CAPACITY (work_len is 0),
+/// work, confidence, seed: as of nnn_bootstrap; two numbers per flip, so that fewer than 2 / (1 - confidence) never say 1.
+/// O(biases * queries * (1 + work_len / 64)). Errors: NULL, K (k or biases is 0), OVERFLOW, RANGE, ALIGN, CAPACITY (work_len is 0),
 /// ALIAS, VALUE (queries is 0, confidence not between 0 and 1).
 #[unsafe(no_mangle)]
 #[must_use]
@@ -319,16 +307,16 @@ pub unsafe extern "C" fn nnn_count_occurrences(
     rows: usize,
 ) -> StatusCode {
     // SAFETY: the caller promises what the header asks of its pointers.
-    code(unsafe { count_occurrences((hits, found, queries, k), n, counts, rows) })
+    code(unsafe { count_occurrences(Lists { hits, found, queries, k }, n, counts, rows) })
 }
 
-unsafe fn count_occurrences(hits: Lists, n: usize, counts: *mut u32, rows: usize) -> Result<()> {
-    let (.., queries, k) = hits;
-    let facts = Facts { k: k > 0 && n > 0 && n <= k, range: rows_fit(queries) && rows_fit(rows), ..Facts::GOOD };
-    judge(facts, &[&list_memory(hits), &[Memory::write(counts, Some(rows))]])?;
+unsafe fn count_occurrences(lists: Lists, n: usize, counts: *mut u32, rows: usize) -> Result<()> {
+    let facts = lists.facts(n);
+    let facts = Facts { range: facts.range && rows_fit(rows), ..facts };
+    judge(facts, &[&lists.memory(), &[Memory::write(counts, Some(rows))]])?;
     // SAFETY: judged.
-    let ((hits, found), counts) = unsafe { (lists(hits), output(counts, rows)) };
-    crate::count_occurrences(hits, found, k, n, counts)
+    let ((hits, found), counts) = unsafe { (lists.slices(), output(counts, rows)) };
+    crate::count_occurrences(hits, found, lists.k, n, counts)
 }
 
 /// How unevenly queries reach the gallery: the distribution of k-occurrences.
@@ -370,24 +358,24 @@ pub unsafe extern "C" fn nnn_attribute_bias(
     means: *mut Fairness,
 ) -> StatusCode {
     // SAFETY: the caller promises what the header asks of its pointers.
-    code(unsafe { attribute_bias((hits, found, queries, k), n, labels, rows, biases, means) })
+    code(unsafe { attribute_bias(Lists { hits, found, queries, k }, n, labels, rows, biases, means) })
 }
 
 unsafe fn attribute_bias(
-    hits: Lists,
+    lists: Lists,
     n: usize,
     labels: *const i8,
     rows: usize,
     biases: *mut f32,
     means: *mut Fairness,
 ) -> Result<()> {
-    let (.., queries, k) = hits;
-    let facts = Facts { k: k > 0 && n > 0 && n <= k, range: rows_fit(queries) && rows_fit(rows), ..Facts::GOOD };
-    let rest = [Memory::read(labels, Some(rows)), Memory::write(biases, Some(queries)), Memory::write(means, Some(1))];
-    judge(facts, &[&list_memory(hits), &rest])?;
+    let facts = lists.facts(n);
+    let facts = Facts { range: facts.range && rows_fit(rows), ..facts };
+    let biases_memory = Memory::write(biases, Some(lists.queries));
+    judge(facts, &[&lists.memory(), &[Memory::read(labels, Some(rows)), biases_memory, Memory::write(means, Some(1))]])?;
     // SAFETY: judged.
-    let ((hits, found), labels, biases) = unsafe { (lists(hits), input(labels, rows), output(biases, queries)) };
-    let fairness = crate::attribute_bias(hits, found, k, n, labels, biases)?;
+    let ((hits, found), labels, biases) = unsafe { (lists.slices(), input(labels, rows), output(biases, lists.queries)) };
+    let fairness = crate::attribute_bias(hits, found, lists.k, n, labels, biases)?;
     // SAFETY: judged: not NULL, aligned and apart from the rest.
     unsafe { *means = fairness };
     Ok(())

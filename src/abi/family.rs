@@ -12,7 +12,7 @@ const _: () = {
     assert!(size_of::<ExactSum>() == 40 && align_of::<ExactSum>() == align_of::<u64>());
 };
 
-/// The biases of a grid of parameters from one table: biases[(i * alphas_len + j) * rows + r] is that of row r for ks[i] and alphas[j],
+/// The biases of a grid of parameters from one table: biases[(j * ks_len + i) * rows + r] is that of row r for ks[i] and alphas[j],
 /// with the bits of nnn_neighbors_bias, for one walk along each row. What nnn_ranks_* compares.
 ///
 /// table: rows x table_k floats. ks: ascending. biases: ks_len * alphas_len * rows floats.
@@ -85,7 +85,8 @@ unsafe fn logsum_init(sums: *mut LogSum, rows: usize) -> Result<()> {
 /// first..first + count. Exact, in any order. Similarities beyond the range of float are left out.
 ///
 /// log_weights: bank->rows floats, or NULL: all 0. scratch: as of nnn_neighbors_update_*. sums: count of them, the first of gallery row
-/// `first`, made by nnn_logsum_init and only ever used with this beta. A term is within 9e-7 of its value.
+/// `first`, made by nnn_logsum_init and only ever used with this beta. A term is within 9e-7 of its
+/// value; log_weights, and instruction sets without fused multiply-add, add 2^-23 of the exponent beta * similarity + log_weight.
 ///
 /// O(count * bank rows * dim), the exponentials some per cent on top; 4.2 KiB of stack. Errors: NULL, DIM, STRIDE, OVERFLOW, RANGE,
 /// ALIGN, CAPACITY (scratch below NNN_NEIGHBORS_SCRATCH_MIN_BYTES), ALIAS, VALUE (NaN or infinity in the range, the bank or the
@@ -175,8 +176,29 @@ unsafe fn logsum_merge(into: *mut LogSum, from: *const LogSum, rows: usize) -> R
     LogSums::from_sums(into, 1.0)?.merge(from)
 }
 
+/// Natural logarithms of sums: ln[r], -infinity of a row that has seen nothing. What a Sinkhorn iteration that is shared out among threads
+/// or machines needs: ln u = ln(1 / rows) - ln of the sums weighted by ln v (nnn_sinkhorn_bias_* says how), with the bits of one call.
+///
+/// sums: rows of them. ln: rows doubles. O(rows), no work memory. Errors: NULL, OVERFLOW, RANGE, ALIGN, ALIAS.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn nnn_logsum_ln(sums: *const LogSum, rows: usize, ln: *mut f64) -> StatusCode {
+    // SAFETY: the caller promises what the header asks of its pointers.
+    code(unsafe { logsum_ln(sums, rows, ln) })
+}
+
+unsafe fn logsum_ln(sums: *const LogSum, rows: usize, ln: *mut f64) -> Result<()> {
+    let facts = Facts { range: rows_fit(rows), ..Facts::GOOD };
+    judge(facts, &[&[Memory::read(sums, Some(rows)), Memory::write(ln, Some(rows))]])?;
+    // SAFETY: judged.
+    let (sums, ln) = unsafe { (input(sums, rows), output(ln, rows)) };
+    ln.iter_mut().zip(sums).for_each(|(ln, sum)| *ln = sum.ln());
+    Ok(())
+}
+
 /// The inverted softmax as a bias: bias[r] = ln(sum r) / beta, rounded once. score - bias is 1 / beta times the logarithm of the inverted
-/// softmax, so it ranks as that does.
+/// softmax, so it ranks as that does. As beta tends to 0 it tends to ln(bank rows) / beta plus the mean, and the constant leaves float too
+/// few digits for the rest: below beta = 0.01 use nnn_mean_bias_*.
 ///
 /// sums: rows of them; beta: that of their updates. bias: rows floats. O(rows), no work memory. Errors: NULL, K (a row has seen no
 /// similarity), OVERFLOW, RANGE, ALIGN, ALIAS, VALUE (beta not finite or not above 0, a bias beyond the range of float).

@@ -1,6 +1,6 @@
 //! Rankings that are gated per query, and dual softmax.
 
-use super::check::{Described, Facts, Memory, View, input, input_if_given, judge, output, pair, range, rows_fit};
+use super::check::{Described, Facts, Lists, Memory, Reranked, View, input, input_if_given, judge, output, pair, range, rows_fit};
 use super::*;
 use crate::gate::Gate;
 use core::ffi::c_void;
@@ -40,26 +40,17 @@ pub unsafe extern "C" fn nnn_activation_set(
     set: *mut u64,
 ) -> StatusCode {
     // SAFETY: the caller promises what the header asks of its pointers.
-    code(unsafe { activation_set(hits, found, queries, k, n, rows, set) })
+    code(unsafe { activation_set(Lists { hits, found, queries, k }, n, rows, set) })
 }
 
-unsafe fn activation_set(
-    hits: *const Hit,
-    found: *const u32,
-    queries: usize,
-    k: usize,
-    n: usize,
-    rows: usize,
-    set: *mut u64,
-) -> Result<()> {
-    let len = queries.checked_mul(k);
-    let facts = Facts { k: k > 0 && n > 0 && n <= k, range: rows_fit(queries) && rows_fit(rows), ..Facts::GOOD };
+unsafe fn activation_set(lists: Lists, n: usize, rows: usize, set: *mut u64) -> Result<()> {
+    let facts = lists.facts(n);
+    let facts = Facts { range: facts.range && rows_fit(rows), ..facts };
     let words = rows.div_ceil(64);
-    let memory = [Memory::read(hits, len), Memory::read(found, Some(queries)), Memory::write(set, Some(words))];
-    judge(facts, &[&memory])?;
+    judge(facts, &[&lists.memory(), &[Memory::write(set, Some(words))]])?;
     // SAFETY: judged.
-    let (hits, found, set) = unsafe { (input(hits, len.unwrap_or(0)), input(found, queries), output(set, words)) };
-    crate::activation_set(hits, found, k, n, rows, set)
+    let ((hits, found), set) = unsafe { (lists.slices(), output(set, words)) };
+    crate::activation_set(hits, found, lists.k, n, rows, set)
 }
 
 /// nnn_search_f32 with corrections that open per query: QBNorm's dynamic inverted softmax with one gate, DBNorm's DualDIS with two (of a
@@ -230,31 +221,18 @@ pub unsafe extern "C" fn nnn_rerank_gated(
     found: *mut u32,
 ) -> StatusCode {
     // SAFETY: the caller promises what the header asks of its pointers.
-    code(unsafe { rerank_gated(candidates, len, gates, gates_len, rows, k, hits, found) })
+    code(unsafe { rerank_gated(Reranked { candidates, len, k, hits, found }, gates, gates_len, rows) })
 }
 
-#[allow(clippy::too_many_arguments)] // those of the C function
-unsafe fn rerank_gated(
-    candidates: *const Hit,
-    len: usize,
-    gates: *const GateC,
-    gates_len: usize,
-    rows: usize,
-    k: usize,
-    hits: *mut Hit,
-    found: *mut u32,
-) -> Result<()> {
+unsafe fn rerank_gated(list: Reranked, gates: *const GateC, gates_len: usize, rows: usize) -> Result<()> {
     // SAFETY: the caller's promise.
     let gates = unsafe { Gates::load(gates, gates_len, rows)? };
-    let facts = Facts { k: k > 0, range: rows_fit(len) && rows_fit(rows) && gates.number_fits(), ..Facts::GOOD };
-    let room = k.min(len);
-    let written = [Memory::write(hits, Some(room)), Memory::write(found, Some(1))];
-    judge(facts, &[&[Memory::read(candidates, Some(len)), gates.array], &gates.memory, &written])?;
+    let facts = list.facts(rows);
+    let facts = Facts { range: facts.range && gates.number_fits(), ..facts };
+    judge(facts, &[&list.memory(), &[gates.array], &gates.memory])?;
     // SAFETY: judged.
-    let (views, candidates) = unsafe { (gates.views(), input(candidates, len)) };
-    // SAFETY: judged; `found` is not NULL, aligned and apart from the rest.
-    let (hits, found) = unsafe { (output(hits, room), &mut *found) };
-    crate::rerank_gated(candidates, views.get(..gates.len).unwrap_or_default(), rows, k, hits, found)
+    let (views, (candidates, hits, found)) = unsafe { (gates.views(), list.slices()) };
+    crate::rerank_gated(candidates, views.get(..gates.len).unwrap_or_default(), rows, list.k, hits, found)
 }
 
 /// Dual softmax (DSL) over a batch of live queries: reranks one query's candidates by score * e^(beta * (score - bias)) * queries, in the
@@ -283,28 +261,14 @@ pub unsafe extern "C" fn nnn_dual_softmax(
     found: *mut u32,
 ) -> StatusCode {
     // SAFETY: the caller promises what the header asks of its pointers.
-    code(unsafe { dual_softmax(candidates, len, bias, bias_len, beta, queries, k, hits, found) })
+    code(unsafe { dual_softmax(Reranked { candidates, len, k, hits, found }, bias, bias_len, beta, queries) })
 }
 
-#[allow(clippy::too_many_arguments)] // those of the C function
-unsafe fn dual_softmax(
-    candidates: *const Hit,
-    len: usize,
-    bias: *const f32,
-    bias_len: usize,
-    beta: f32,
-    queries: usize,
-    k: usize,
-    hits: *mut Hit,
-    found: *mut u32,
-) -> Result<()> {
-    let facts = Facts { k: k > 0 && queries > 0, range: rows_fit(len) && rows_fit(bias_len), ..Facts::GOOD };
-    let room = k.min(len);
-    let read = [Memory::read(candidates, Some(len)), Memory::read(bias, Some(bias_len))];
-    judge(facts, &[&read, &[Memory::write(hits, Some(room)), Memory::write(found, Some(1))]])?;
+unsafe fn dual_softmax(list: Reranked, bias: *const f32, bias_len: usize, beta: f32, queries: usize) -> Result<()> {
+    let facts = list.facts(bias_len);
+    let facts = Facts { k: facts.k && queries > 0, ..facts };
+    judge(facts, &[&list.memory(), &[Memory::read(bias, Some(bias_len))]])?;
     // SAFETY: judged.
-    let (candidates, bias) = unsafe { (input(candidates, len), input(bias, bias_len)) };
-    // SAFETY: judged; `found` is not NULL, aligned and apart from the rest.
-    let (hits, found) = unsafe { (output(hits, room), &mut *found) };
-    crate::dual_softmax(candidates, bias, beta, queries, k, hits, found)
+    let (bias, (candidates, hits, found)) = unsafe { (input(bias, bias_len), list.slices()) };
+    crate::dual_softmax(candidates, bias, beta, queries, list.k, hits, found)
 }

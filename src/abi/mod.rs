@@ -22,6 +22,8 @@ mod bias;
 
 mod family;
 
+mod neighbor_ids;
+
 mod search;
 
 mod gate;
@@ -30,15 +32,19 @@ mod eval;
 
 mod certified;
 
+mod export;
+
 mod coarse;
 
 pub use bias::*;
 pub use certified::*;
 pub use coarse::*;
 pub use eval::*;
+pub use export::*;
 pub use family::*;
 pub use gate::*;
 pub use machine::*;
+pub use neighbor_ids::*;
 pub use neighbors::*;
 pub use search::*;
 pub use vectors::*;
@@ -48,11 +54,13 @@ pub use crate::certified::Certificate;
 pub use crate::coarse::BiasError;
 pub use crate::encode::Bound;
 pub use crate::eval::{Fairness, Hubness, Interval};
+pub use crate::export::ExportLimits;
 pub use crate::logsum::LogSum;
 pub use crate::topk::Hit;
 
 use crate::cpu::Isa;
 use crate::kernel::SCRATCH_MIN;
+use crate::matrix::Matrix;
 use crate::status::{Result, Status};
 use check::refused;
 

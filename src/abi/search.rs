@@ -1,6 +1,6 @@
 //! Serving: search, merging hits, reranking.
 
-use super::check::{Described, Facts, Memory, View, input, input_if_given, judge, judged, output, pair, range, rows_fit};
+use super::check::{Described, Facts, Memory, Reranked, View, input, input_if_given, judge, judged, output, pair, range, rows_fit};
 use super::*;
 use core::ffi::c_void;
 
@@ -185,25 +185,67 @@ pub unsafe extern "C" fn nnn_rerank(
     found: *mut u32,
 ) -> StatusCode {
     // SAFETY: the caller promises what the header asks of its pointers.
-    code(unsafe { rerank(candidates, len, bias, bias_len, k, hits, found) })
+    code(unsafe { rerank(Reranked { candidates, len, k, hits, found }, bias, bias_len) })
 }
 
-unsafe fn rerank(
+unsafe fn rerank(list: Reranked, bias: *const f32, bias_len: usize) -> Result<()> {
+    judge(list.facts(bias_len), &[&list.memory(), &[Memory::read(bias, Some(bias_len))]])?;
+    // SAFETY: judged.
+    let (bias, (candidates, hits, found)) = unsafe { (input(bias, bias_len), list.slices()) };
+    crate::rerank(candidates, bias, list.k, hits, found)
+}
+
+/// nnn_rerank of the best len rows of a gallery by plain score, which also tells whether the hits are those of a search of the whole
+/// gallery: then *next = 0, else *next = how many candidates to ask the engine for next (twice as many, at most bias_len).
+///
+/// candidates: the exact best len rows of an index over all bias_len rows, each id once, in any order. bias_min: at most every bias.
+/// hits: room for min(k, len).
+///
+/// The proof: a row that is no candidate scores at most the least candidate's s and has a bias of at least bias_min; rounding is
+/// monotone, so its debiased score is at most s - bias_min, rounded. If the k-th hit is strictly above that, it neither beats nor ties
+/// it. All rows are always proved. Of an approximate index' answer this covers only the rows that score at most s: it says nothing
+/// about better rows that the index missed. Scores are the engine's: its own rounding is no part of the proof.
+///
+/// O(len * min(k, len)) at worst; no work memory. Errors: those of nnn_rerank; RANGE also for len above bias_len; VALUE also for a
+/// bias_min that is not finite or above a candidate's bias.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn nnn_rerank_certified(
     candidates: *const Hit,
     len: usize,
     bias: *const f32,
     bias_len: usize,
+    bias_min: f32,
     k: usize,
     hits: *mut Hit,
     found: *mut u32,
+    next: *mut usize,
+) -> StatusCode {
+    // SAFETY: the caller promises what the header asks of its pointers.
+    code(unsafe { rerank_certified(candidates, len, bias, bias_len, bias_min, k, hits, found, next) })
+}
+
+#[allow(clippy::too_many_arguments)] // those of the C function
+unsafe fn rerank_certified(
+    candidates: *const Hit,
+    len: usize,
+    bias: *const f32,
+    bias_len: usize,
+    bias_min: f32,
+    k: usize,
+    hits: *mut Hit,
+    found: *mut u32,
+    next: *mut usize,
 ) -> Result<()> {
-    let facts = Facts { k: k > 0, range: rows_fit(len) && rows_fit(bias_len), ..Facts::GOOD };
+    let facts = Facts { k: k > 0, range: rows_fit(len) && rows_fit(bias_len) && len <= bias_len, ..Facts::GOOD };
     let room = k.min(len);
     let read = [Memory::read(candidates, Some(len)), Memory::read(bias, Some(bias_len))];
-    judge(facts, &[&read, &[Memory::write(hits, Some(room)), Memory::write(found, Some(1))]])?;
+    let written = [Memory::write(hits, Some(room)), Memory::write(found, Some(1)), Memory::write(next, Some(1))];
+    judge(facts, &[&read, &written])?;
     // SAFETY: judged.
     let (candidates, bias) = unsafe { (input(candidates, len), input(bias, bias_len)) };
-    // SAFETY: judged; `found` is not NULL, aligned and apart from the rest.
-    let (hits, found) = unsafe { (output(hits, room), &mut *found) };
-    crate::rerank(candidates, bias, k, hits, found)
+    // SAFETY: judged; `found` and `next` are not NULL, aligned and apart from the rest.
+    let (hits, found, next) = unsafe { (output(hits, room), &mut *found, &mut *next) };
+    *next = crate::rerank_certified(candidates, bias, bias_min, k, hits, found)?;
+    Ok(())
 }

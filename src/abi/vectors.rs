@@ -2,6 +2,7 @@
 
 use super::check::{Described, Facts, Memory, View, input, judge, output, pair, range, span};
 use super::*;
+use crate::cpu::MICROCONTROLLER;
 use crate::matrix::{Element, MAX_DIM};
 
 /// ======== Kernels: dot products and scores ========
@@ -62,9 +63,10 @@ pub unsafe extern "C" fn nnn_dot4_i8(
 }
 
 unsafe fn dot4<T: Element>(query: *const T, rows: [*const T; 4], dim: usize, out: *mut T::Dot) -> Result<()> {
-    let facts = Facts { dim: dim != 0 && dim <= MAX_DIM, ..Facts::GOOD };
-    let read = rows.map(|row| Memory::read(row, Some(dim)));
-    judge(facts, &[&[Memory::read(query, Some(dim))], &read, &[Memory::write(out, Some(4))]])?;
+    let [row0, row1, row2, row3] = rows;
+    if !surely_good([query, row0, row1, row2, row3], dim, out, 4) {
+        judge_rows([query, row0, row1, row2, row3], dim, out, 4)?;
+    }
     // SAFETY: judged.
     let (query, rows) = unsafe { (input(query, dim), rows.map(|row| input(row, dim))) };
     let products = crate::dot4(query, rows)?;
@@ -74,14 +76,36 @@ unsafe fn dot4<T: Element>(query: *const T, rows: [*const T; 4], dim: usize, out
 }
 
 unsafe fn dot<T: Element>(a: *const T, b: *const T, dim: usize, out: *mut T::Dot) -> Result<()> {
-    let facts = Facts { dim: dim != 0 && dim <= MAX_DIM, ..Facts::GOOD };
-    judge(facts, &[&[Memory::read(a, Some(dim)), Memory::read(b, Some(dim)), Memory::write(out, Some(1))]])?;
+    if !surely_good([a, b], dim, out, 1) {
+        judge_rows([a, b], dim, out, 1)?;
+    }
     // SAFETY: judged.
     let (a, b) = unsafe { (input(a, dim), input(b, dim)) };
     let product = crate::dot(a, b)?;
     // SAFETY: judged not NULL and aligned.
     unsafe { out.write(product) };
     Ok(())
+}
+
+/// Whether [`judge_rows`] is certain to accept: its facts in one test, since a pair takes little longer than the judgement.
+#[inline(always)]
+fn surely_good<T: Element, const N: usize>(rows: [*const T; N], dim: usize, out: *mut T::Dot, len: usize) -> bool {
+    if MICROCONTROLLER {
+        return false; // flash is dearer than time
+    }
+    let (bytes, out_bytes) = (dim.wrapping_mul(size_of::<T>()), len * size_of::<T::Dot>());
+    let good = dim.wrapping_sub(1) < MAX_DIM && !out.is_null() && out.addr() & (align_of::<T::Dot>() - 1) == 0;
+    rows.iter().fold(good, |good, row| {
+        // From `out_bytes` before the row's start to its end, an output would share a byte with it.
+        let apart = out.addr().wrapping_sub(row.addr()).wrapping_add(out_bytes - 1) >= bytes.wrapping_add(out_bytes - 1);
+        good & !row.is_null() & (row.addr() & (align_of::<T>() - 1) == 0) & apart
+    })
+}
+
+#[cfg_attr(not(all(target_os = "none", target_pointer_width = "32")), cold, inline(never))]
+fn judge_rows<T: Element, const N: usize>(rows: [*const T; N], dim: usize, out: *mut T::Dot, len: usize) -> Result<()> {
+    let facts = Facts { dim: dim != 0 && dim <= MAX_DIM, ..Facts::GOOD };
+    judge(facts, &[&rows.map(|row| Memory::read(row, Some(dim))), &[Memory::write(out, Some(len))]])
 }
 
 /// Scores of all queries with the gallery rows first..first + count: out[q * out_stride + j] = <query q, row first + j>.

@@ -45,10 +45,15 @@ pub fn bias<T: Element>(
     let bound = T::score_bound(gallery.dim(), gallery_max, bank_max);
     let out = out.get_mut(..span.count).unwrap_or_default();
     let safe = bound.is_finite() && (bound * alpha).is_finite();
-    if !safe {
+    let mut check = !safe;
+    loop {
         let mut overflow = false;
-        collect(isa, gallery, span, bank, scratch, k, Target::Check { alpha, overflow: &mut overflow })?;
+        let target = if check { Target::Check { alpha, overflow: &mut overflow } } else { Target::Bias { out, alpha } };
+        collect(isa, gallery, span, bank, scratch, k, target)?;
         ensure(!overflow, Status::Value, "alpha")?;
+        if !check {
+            return Ok(());
+        }
+        check = false;
     }
-    collect(isa, gallery, span, bank, scratch, k, Target::Bias { out, alpha })
 }

@@ -33,7 +33,8 @@ use core::ops::Range;
 /// ```
 ///
 /// Accuracy: a term is within 9e-7 of `2^(f32(beta * log2(e)) * similarity)` and sums are exact but for terms below 2^-64 of the
-/// largest, so a bias is within `9e-7 / beta` of that of the similarities as they are in f32.
+/// largest, so a bias is within `9e-7 / beta` of that of the similarities as they are in f32. Weights, and instruction sets without fused
+/// multiply-add, add 2^-23 of the exponent `beta * similarity + weight` to a term's error.
 #[derive(Debug)]
 pub struct LogSums<'a> {
     sums: &'a mut [LogSum],
@@ -149,7 +150,8 @@ impl<'a> LogSums<'a> {
     /// The inverted softmax as a bias: `(1 / beta) * ln(sum)` of every row, rounded once; -0 becomes +0. O(rows).
     ///
     /// `score - bias` is `1 / beta` times the logarithm of the inverted softmax, so it ranks the rows of a query as that does; as
-    /// `beta` grows it tends to the NNN bias of k = 1 and alpha = 1.
+    /// `beta` grows it tends to the NNN bias of k = 1 and alpha = 1; as `beta` tends to 0, to `ln(bank rows) / beta` plus the mean, where
+    /// the constant leaves f32 too few digits for the rest: below 0.01 use [`mean_bias`](crate::mean_bias).
     ///
     /// # Errors
     /// `K` (a row has seen no similarity), `Capacity` (`out` shorter than the rows), `Value` (a bias overflows f32).

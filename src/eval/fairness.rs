@@ -2,8 +2,8 @@
 //!
 //! Source: Chowdhury et al., EMNLP 2024, section 3.3.
 
-use super::bootstrap::Random;
 use super::lists;
+use crate::random::Random;
 use crate::status::{Result, Status, ensure};
 use crate::topk::Hit;
 
@@ -69,7 +69,7 @@ pub fn balanced_sample(groups: &[u8], seed: u64, out: &mut [u32]) -> Result<usiz
     // Selection sampling: a row is drawn with the chance (still wanted / still to come) of its group.
     let mut wanted = [0u32; 256];
     wanted.iter_mut().zip(&left).for_each(|(wanted, size)| *wanted = each.min(*size));
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut slots = out.iter_mut();
     for (row, group) in (0u32..).zip(groups) {
         let group = usize::from(*group);

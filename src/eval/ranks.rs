@@ -5,6 +5,7 @@ use crate::cpu::{self, Supported};
 use crate::dot::ensure_finite;
 use crate::kernel::{self, Span};
 use crate::matrix::{Element, Matrix};
+use crate::shortlist::from_key;
 use crate::status::{Result, Status, ensure};
 use crate::topk::Hit;
 use core::num::NonZeroUsize;
@@ -27,12 +28,23 @@ impl<'a> Positives<'a> {
     /// # Errors
     /// `Range` (offsets descend or end past the ids), `Capacity` (no offset), `Value` (a query without an answer).
     pub fn new(offsets: &'a [usize], ids: &'a [u32]) -> Result<Self> {
+        let positives = Self::shaped(offsets, ids)?;
+        positives.check_values()?;
+        Ok(positives)
+    }
+
+    /// As [`new`](Self::new), but that `Value` is left to the function that takes them: other errors come before it.
+    pub(crate) fn shaped(offsets: &'a [usize], ids: &'a [u32]) -> Result<Self> {
         let pairs = || offsets.iter().zip(offsets.iter().skip(1));
         let ends = offsets.last().is_none_or(|end| *end <= ids.len());
         ensure(ends && pairs().all(|(from, to)| from <= to), Status::Range, "offsets")?;
         ensure(!offsets.is_empty(), Status::Capacity, "offsets")?;
-        ensure(pairs().all(|(from, to)| from < to), Status::Value, "offsets")?;
         Ok(Positives { offsets, ids })
+    }
+
+    pub(crate) fn check_values(&self) -> Result<()> {
+        let mut pairs = self.offsets.iter().zip(self.offsets.iter().skip(1));
+        ensure(pairs.all(|(from, to)| from < to), Status::Value, "offsets")
     }
 
     /// Number of queries.
@@ -48,7 +60,7 @@ impl<'a> Positives<'a> {
     }
 
     /// Whether all answers are rows of such a gallery.
-    fn inside(&self, rows: usize) -> bool {
+    pub(crate) fn inside(&self, rows: usize) -> bool {
         (0..self.queries()).all(|q| self.of(q).iter().all(|id| (*id as usize) < rows))
     }
 }
@@ -62,6 +74,7 @@ pub fn best_ranks(hits: &[Hit], found: &[u32], k: usize, positives: &Positives, 
     let lists = lists(hits, found, k, k)?;
     ensure(positives.queries() == found.len(), Status::Range, "positives")?;
     ensure(out.len() >= found.len(), Status::Capacity, "out")?;
+    positives.check_values()?;
     for (q, (list, out)) in lists.zip(out).enumerate() {
         let answers = positives.of(q);
         let at = list.iter().position(|hit| answers.contains(&hit.id));
@@ -161,73 +174,69 @@ pub fn ranks<T: Element>(
     let isa = cpu::active();
     ensure_finite(isa, queries, Span::new(0, queries.rows()), "queries")?;
     ensure(kernel::max_abs_bits(isa, biases) < f32::INFINITY.to_bits(), Status::Value, "biases")?;
+    positives.check_values()?;
 
+    let runs = NonZeroUsize::MIN.saturating_add(candidates).get();
     let query_bytes = NonZeroUsize::MIN.saturating_add(ranks_scratch_min(candidates).saturating_sub(9));
     let block = (scratch.len().saturating_sub(8) / query_bytes).clamp(1, QUERIES);
     let words = kernel::u32_part(scratch);
     let (scores, words) = words.split_at_mut_checked(block * CHUNK).unwrap_or_default();
     let scores = kernel::as_f32_mut(scores);
-    let (values, ids) = words.split_at_mut_checked(block * (candidates + 1)).unwrap_or_default();
+    let (values, ids) = words.split_at_mut_checked(block * runs).unwrap_or_default();
+    let ids = ids.get_mut(..block * runs).unwrap_or_default();
     let values = kernel::as_f32_mut(values);
     let bias_of = |candidate: usize| match candidate.checked_sub(1) {
         Some(at) => biases.get(at.wrapping_mul(rows)..).and_then(|b| b.get(..rows)),
         None => None,
     };
 
-    let runs = NonZeroUsize::MIN.saturating_add(candidates).get();
     let mut q = 0;
     while q < queries.rows() {
         let group = Span::new(q, block.min(queries.rows() - q));
+        // The best answer of each query by each run: nothing is better than one that is not ranked.
+        values.fill(f32::INFINITY);
+        ids.fill(NOT_RANKED);
         for i in 0..group.count {
-            let values = values.get_mut(i * runs..).and_then(|v| v.get_mut(..runs)).unwrap_or_default();
-            let ids = ids.get_mut(i * runs..).and_then(|v| v.get_mut(..runs)).unwrap_or_default();
-            values.fill(f32::NEG_INFINITY);
-            ids.fill(NOT_RANKED);
             for &id in positives.of(q + i) {
                 let mut score = [0f32];
                 T::grid(isa, queries, Span::new(q + i, 1), gallery, Span::new(id as usize, 1), &mut score, 1);
-                for (c, (value, best)) in values.iter_mut().zip(ids.iter_mut()).enumerate() {
+                let best = values.iter_mut().zip(ids.iter_mut()).skip(i).step_by(block);
+                for (c, (value, best)) in best.enumerate() {
                     let bias = bias_of(c).and_then(|b| b.get(id as usize).copied());
                     let score = bias.map_or(score[0], |bias| score[0] - bias);
-                    if score.is_finite() && (score > *value || (score == *value && id < *best)) {
+                    if score.is_finite() && (*best == NOT_RANKED || score > *value || (score == *value && id < *best)) {
                         (*value, *best) = (score, id);
                     }
                 }
             }
-            for (c, id) in ids.iter().enumerate() {
-                if let Some(rank) = out.get_mut(c * queries.rows() + q + i) {
-                    *rank = if *id == NOT_RANKED { NOT_RANKED } else { 1 };
-                }
+        }
+        for (c, ids) in ids.chunks_exact(block).enumerate() {
+            let ranks = out.get_mut(c * queries.rows() + q..).unwrap_or_default();
+            for (rank, id) in ranks.iter_mut().zip(ids).take(group.count) {
+                *rank = if *id == NOT_RANKED { NOT_RANKED } else { 1 };
             }
         }
         let mut first = 0;
         while first < rows {
             let chunk = Span::new(first, CHUNK.min(rows - first));
             grid(isa, queries, group, gallery, chunk, scores);
+            let mut greatest = [f32::NAN; QUERIES];
+            for (greatest, scores) in greatest.iter_mut().zip(scores.chunks_exact(CHUNK)).take(group.count) {
+                *greatest = from_key(kernel::min_max(isa, scores.get(..chunk.count).unwrap_or_default()).1);
+            }
             // A bias stays in the first cache level while all queries pass over it.
-            for c in 0..runs {
+            for (c, best) in values.chunks_exact(block).zip(ids.chunks_exact(block)).enumerate() {
                 let bias = bias_of(c).and_then(|b| b.get(first..)?.get(..chunk.count));
-                let targets = values.iter().zip(ids.iter()).skip(c).step_by(runs);
-                for (i, (scores, (value, id))) in scores.chunks_exact(CHUNK).zip(targets).take(group.count).enumerate() {
-                    let (Some(scores), Some(rank)) = (scores.get(..chunk.count), out.get_mut(c * queries.rows() + q + i)) else {
-                        continue;
-                    };
-                    if *id == NOT_RANKED {
+                let least = bias.map_or(0.0, |bias| from_key(kernel::min_max(isa, bias).0));
+                let ranks = out.get_mut(c * queries.rows() + q..).unwrap_or_default();
+                let runs = ranks.iter_mut().take(group.count).zip(scores.chunks_exact(CHUNK)).zip(&greatest);
+                for (((rank, scores), greatest), (value, id)) in runs.zip(best.0.iter().zip(best.1)) {
+                    // Mostly the best score of the chunk would not be good enough with its least bias. (Of NaN that is not known.)
+                    if greatest - least < *value || *id == NOT_RANKED {
                         continue;
                     }
-                    // A row before the answer is better when it is equal, one after it only when it is greater.
-                    let split = (*id as usize).saturating_sub(first).min(chunk.count);
-                    let better = if split == 0 {
-                        kernel::count_better(isa, scores, bias, *value)
-                    } else if split == chunk.count {
-                        kernel::count_better(isa, scores, bias, value.next_down())
-                    } else {
-                        let (low, high) = scores.split_at_checked(split).unwrap_or_default();
-                        let (low_bias, high_bias) = bias.and_then(|b| b.split_at_checked(split)).unzip();
-                        kernel::count_better(isa, low, low_bias, value.next_down())
-                            + kernel::count_better(isa, high, high_bias, *value)
-                    };
-                    *rank += better as u32;
+                    let scores = scores.get(..chunk.count).unwrap_or_default();
+                    *rank += better(isa, scores, bias, *value, (*id as usize).saturating_sub(first)) as u32;
                 }
             }
             first += chunk.count;
@@ -235,6 +244,15 @@ pub fn ranks<T: Element>(
         q += group.count;
     }
     Ok(())
+}
+
+/// How many of the scores, less their biases, rank before an answer of such a value: of those before `own`, its place, also equal ones.
+fn better(isa: Supported, scores: &[f32], bias: Option<&[f32]>, value: f32, own: usize) -> usize {
+    let own = own.min(scores.len());
+    let (low, high) = scores.split_at_checked(own).unwrap_or_default();
+    let (low_bias, high_bias) = bias.and_then(|b| b.split_at_checked(own)).unzip();
+    let count = |scores: &[f32], bias, value| if scores.is_empty() { 0 } else { kernel::count_better(isa, scores, bias, value) };
+    count(low, low_bias, value.next_down()) + count(high, high_bias, value)
 }
 
 /// Scores of a chunk, a strip of rows at a time as in `search`.

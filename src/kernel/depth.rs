@@ -362,8 +362,10 @@ const NOTHING: [i8; 64] = [0; 64];
 /// As [`DepthI8`]; `a` and `b` are valid for `dim` reads.
 #[inline(always)]
 pub(super) unsafe fn pair_i8<L: DepthI8>(a: *const i8, b: *const i8, dim: usize) -> i32 {
-    const U: usize = 4; // independent sums hide the latency of the multiply-add
+    const U: usize = 4;
     const { assert!(L::CODES <= NOTHING.len()) };
+    // Four independent sums hide the latency of the multiply-add: with an offset two, since each step has a second product.
+    let lanes = if L::OFFSET { U / 2 } else { U };
     let steps = dim / L::CODES;
     // SAFETY: step `s < steps` lies inside of `dim`; the tail is read only as far as it goes.
     unsafe {
@@ -371,8 +373,8 @@ pub(super) unsafe fn pair_i8<L: DepthI8>(a: *const i8, b: *const i8, dim: usize)
         let mut acc = [L::zero(); U];
         let mut offset = [L::zero(); U];
         let mut s = 0;
-        while s + U <= steps {
-            for u in 0..U {
+        while s + lanes <= steps {
+            for u in 0..lanes {
                 let at = (s + u) * L::CODES;
                 let query = L::load_query(a.add(at));
                 acc[u] = L::mul_add(acc[u], query, L::load_row(b.add(at)));
@@ -380,16 +382,18 @@ pub(super) unsafe fn pair_i8<L: DepthI8>(a: *const i8, b: *const i8, dim: usize)
                     offset[u] = L::mul_add(offset[u], query, nothing);
                 }
             }
-            s += U;
+            s += lanes;
         }
-        while s < steps {
-            let at = s * L::CODES;
-            let query = L::load_query(a.add(at));
-            acc[0] = L::mul_add(acc[0], query, L::load_row(b.add(at)));
-            if L::OFFSET {
-                offset[0] = L::mul_add(offset[0], query, nothing);
+        // Written out: as a loop it would be unrolled again.
+        for u in 0..lanes - 1 {
+            if s + u < steps {
+                let at = (s + u) * L::CODES;
+                let query = L::load_query(a.add(at));
+                acc[u] = L::mul_add(acc[u], query, L::load_row(b.add(at)));
+                if L::OFFSET {
+                    offset[u] = L::mul_add(offset[u], query, nothing);
+                }
             }
-            s += 1;
         }
         let tail = dim % L::CODES;
         if tail != 0 {

@@ -10,6 +10,7 @@ use crate::cpu::Supported;
 use crate::matrix::{Element, Matrix};
 
 /// As [`tile_pass`](super::tile_pass); `None`: the scratch does not hold a strip of scores.
+#[inline(always)] // as `collect`
 pub(super) fn direct_pass<T: Element, S: Sink>(
     isa: Supported,
     gallery: &Matrix<T>,
@@ -19,10 +20,11 @@ pub(super) fn direct_pass<T: Element, S: Sink>(
     sink: &mut S,
 ) -> Option<()> {
     let strip = f32_part(scratch).get_mut(..STRIP)?;
+    let bank_rows = bank.rows();
     for row in 0..rows.count {
         let mut first = 0;
-        while first < bank.rows() {
-            let span = Span::new(first, STRIP.min(bank.rows() - first));
+        while first < bank_rows {
+            let span = Span::new(first, STRIP.min(bank_rows - first));
             let scores = strip.get_mut(..span.count)?;
             T::column(isa, gallery, rows.first + row, bank, span, scores);
             if S::ALL {

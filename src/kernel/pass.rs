@@ -113,6 +113,7 @@ pub(crate) fn tile_bytes<T: Element>(isa: Supported, dim: usize, bank_rows: usiz
 }
 
 /// Runs the pass. `None`: the scratch is below [`SCRATCH_MIN`], nothing was done.
+#[cfg_attr(all(target_os = "none", target_pointer_width = "32"), inline(always))] // as `collect`
 pub(crate) fn tile_pass<T: Element, S: Sink>(
     isa: Supported,
     gallery: &Matrix<T>,

@@ -1,6 +1,9 @@
 //! The shells: `#[target_feature]` functions that instantiate the generic algorithms (`depth`, `tile`, `rows`) for one lane type of
 //! `simd`, in a module named after the instruction set, so that symbol names tell which instructions a function may hold.
 //!
+//! Those without features of their own are kept out of line too: inlined into the dispatch, their stack and saved registers would be paid
+//! for by every call of the others.
+//!
 //! Every shell is unsafe to call: the machine must have the module's instruction set, and the arguments must be what the algorithm
 //! of the same name asks for.
 
@@ -203,21 +206,21 @@ macro_rules! i8_shells {
 
 /// f32, and scores.
 pub(super) mod f32_isa {
-    f32_shells!(scalar, [], depth: simd::scalar::Scalar, registers: 32 / 8, queries: 1 / 1, sums: 8, tile: simd::scalar::Scalar, 4 x 2);
-    f32_shells!(#[cfg(not(all(target_os = "none", target_pointer_width = "32")))] portable, [], depth: simd::portable::Portable, registers: 8 / 8, queries: 1 / 2, sums: 8, tile: simd::portable::Portable, 4 x 2);
+    f32_shells!(scalar, [cfg_attr(not(all(target_os = "none", target_pointer_width = "32")), inline(never))], depth: simd::scalar::Scalar, registers: 32 / 8, queries: 1 / 1, sums: 8, tile: simd::scalar::Scalar, 4 x 2);
+    f32_shells!(#[cfg(not(all(target_os = "none", target_pointer_width = "32")))] portable, [cfg_attr(not(all(target_os = "none", target_pointer_width = "32")), inline(never))], depth: simd::portable::Portable, registers: 8 / 8, queries: 1 / 2, sums: 8, tile: simd::portable::Portable, 4 x 2);
     f32_shells!(#[cfg(target_arch = "x86_64")] avx2, [target_feature(enable = "avx2,fma")],
         depth: simd::avx2::Avx2, registers: 4 / 4, queries: 3 / 3, sums: 12, tile: simd::avx2::Avx2, 6 x 2);
     f32_shells!(#[cfg(target_arch = "x86_64")] avx512, [target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")],
         depth: simd::avx512::Avx512, registers: 2 / 2, queries: 3 / 4, sums: 24, tile: simd::avx512::Avx512, 8 x 3);
     f32_shells!(#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))] neon,
         [target_feature(enable = "neon")],
-        depth: simd::neon::Neon, registers: 8 / 8, queries: 1 / 4, sums: 24, tile: simd::neon::Neon, 8 x 3);
+        depth: simd::neon::Neon, registers: 8 / 8, queries: 1 / 4, sums: 16, tile: simd::neon::Neon, 8 x 3);
 }
 
 /// int8.
 pub(super) mod i8_isa {
-    i8_shells!(scalar, [], depth: simd::scalar::Scalar, queries: 1, tile: simd::scalar::ScalarCodes, Wide2, 4 x 2);
-    i8_shells!(#[cfg(not(all(target_os = "none", target_pointer_width = "32")))] portable, [], depth: simd::portable::Portable, queries: 2, tile: simd::portable::PortableCodes, Wide2, 4 x 2);
+    i8_shells!(scalar, [cfg_attr(not(all(target_os = "none", target_pointer_width = "32")), inline(never))], depth: simd::scalar::Scalar, queries: 1, tile: simd::scalar::ScalarCodes, Wide2, 4 x 2);
+    i8_shells!(#[cfg(not(all(target_os = "none", target_pointer_width = "32")))] portable, [cfg_attr(not(all(target_os = "none", target_pointer_width = "32")), inline(never))], depth: simd::portable::Portable, queries: 2, tile: simd::portable::PortableCodes, Wide2, 4 x 2);
     i8_shells!(#[cfg(target_arch = "x86_64")] avx2, [target_feature(enable = "avx2")],
         depth: simd::avx2::Avx2, queries: 2, tile: simd::avx2::Avx2Codes, Wide2, 6 x 2);
     i8_shells!(#[cfg(target_arch = "x86_64")] avxvnni, [target_feature(enable = "avx2,avxvnni")],

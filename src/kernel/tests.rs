@@ -5,5 +5,6 @@
 mod depth;
 mod oracle;
 mod rows;
+mod selection;
 mod tile;
 mod values;

@@ -96,8 +96,7 @@ pub fn run(options: &Options, out: &mut impl Write) -> Result<()> {
         recall: Some([f32_side.plain.recall[0], f32_side.debiased.recall[0]]),
         hubness: [f32_side.plain.hubness, f32_side.debiased.hubness],
         queries: query_rows,
-        k: options.k,
-        alpha: options.alpha,
+        nnn: Some((options.k, options.alpha)),
     };
     svg.stage_text(&picture.svg()?)?.commit()?;
     writeln!(out, "Picture of the k-occurrence before and after: {}", options.svg.display())?;

@@ -1,7 +1,7 @@
 //! What the members of the family need from a bank, by threads over ranges of gallery rows: neighbour tables, log-sum-exp sums,
 //! Sinkhorn potentials, activation sets.
 
-use crate::failure::Result;
+use crate::failure::{Result, fail};
 use crate::passes;
 use crate::source::{Source, Whole};
 use crate::work::{Progress, for_each, lock, part_rows};
@@ -48,9 +48,8 @@ pub fn grid_biases(gallery: &Whole, bank: &Whole, ks: &[usize], alphas: &[f32], 
         }
         table.grid(ks, alphas, own).or_else(|_| passes::no_bias(&gallery.name(), range.start, table.as_slice(), k))?;
         let mut grid = lock(&grid);
-        for (at, own) in own.chunks_exact(count).take(biases).enumerate() {
-            let (k, alpha) = (at / alphas.len(), at % alphas.len());
-            grid[(alpha * ks.len() + k) * rows..][range.clone()].copy_from_slice(own);
+        for (own, of_all) in own.chunks_exact(count).zip(grid.chunks_exact_mut(rows)) {
+            of_all[range.clone()].copy_from_slice(own);
         }
         Ok(())
     })?;
@@ -79,10 +78,16 @@ pub fn add_log_sums(
 ) -> Result<()> {
     over_rows("softmax sums", of, bank, (sums, 1), threads, |job| {
         let mut sums = LogSums::from_sums(job.state, beta)?;
-        Ok(match weights {
+        match weights {
             None => sums.update(job.of, job.bank, job.rows, job.scratch),
             Some(weights) => sums.update_weighted(job.of, job.bank, &weights[job.first..], job.rows, job.scratch),
-        }?)
+        }
+        .or_else(|error| match error.argument {
+            "beta" => fail(format!(
+                "beta (or 1 / tau) = {beta} times the largest similarity is beyond 2^35; lower it, or scale the rows with --normalize"
+            )),
+            _ => Err(error.into()),
+        })
     })
 }
 

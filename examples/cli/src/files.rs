@@ -247,7 +247,7 @@ pub fn read_lines(path: impl AsRef<Path>) -> Result<Vec<String>> {
     Ok(text.lines().map(str::to_owned).collect())
 }
 
-fn map_file(path: &Path) -> Result<Mmap> {
+pub fn map_file(path: &Path) -> Result<Mmap> {
     let cannot = |error: std::io::Error| Failure::Message(format!("{}: cannot be read: {error}", path.display()));
     let file = File::open(path).map_err(cannot)?;
     let metadata = file.metadata().map_err(cannot)?;

@@ -3,7 +3,7 @@
 use crate::answers::{self, Answers};
 use crate::failure::{Result, fail, fail_at};
 use crate::files::read_lines;
-use crate::jobs::read_bias;
+use crate::jobs::bias_of;
 use crate::leaks::{self, Leak};
 use crate::output::Output;
 use crate::passes::{self, Hits};
@@ -11,6 +11,7 @@ use crate::plot::Picture;
 use crate::set::leaks_of;
 use crate::shipped;
 use crate::source::{Loaded, Whole};
+use crate::store::Preparation;
 use crate::text::{machine, shorten, thousands};
 use nnn::Hubness;
 use serde_json::{Value, json};
@@ -33,7 +34,7 @@ pub struct Args {
     /// Compare with NNN from these reference queries
     #[arg(long, value_name = "FILE", requires = "gallery", conflicts_with = "bias")]
     bank: Option<PathBuf>,
-    /// Compare with these biases, of any method: .npy, f32, one per gallery row
+    /// Compare with these biases, of any method: .nnn, or .npy, f32, one per gallery row
     #[arg(long, value_name = "FILE", requires = "gallery")]
     bias: Option<PathBuf>,
     /// The gallery row or rows that answer each query; with them the picture shows recall
@@ -140,7 +141,9 @@ pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
     }
     let mut leaks: Vec<Leak> = Vec::new();
     let bias = match (&args.bias, &paths.bank) {
-        (Some(path), _) => Some(read_bias(path, gallery_file.vectors())?),
+        (Some(path), _) => {
+            Some(bias_of(path, gallery_file.vectors(), Preparation { int8: false, normalize: paths.normalize }, threads)?)
+        }
         (None, Some(path)) => {
             let bank = open(path)?;
             gallery_file.vectors().same_dim(bank.vectors())?;
@@ -164,8 +167,7 @@ pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
             recall: before.recall.zip(after.recall).map(|(before, after)| [before, after]),
             hubness: [before.hubness, after.hubness],
             queries: queries.rows(),
-            k: args.k.get(),
-            alpha: args.alpha,
+            nnn: args.bias.is_none().then_some((args.k.get(), args.alpha)),
         };
         svg.stage_text(&picture.svg()?)?.commit()?;
     }

@@ -5,11 +5,14 @@ mod answers;
 mod charts;
 mod demo;
 mod evaluate;
+mod export;
 mod failure;
 mod fairness;
 mod family;
 mod files;
+mod grow;
 mod hubs;
+mod index;
 mod jobs;
 mod labels;
 mod leaks;
@@ -21,6 +24,7 @@ mod rankings;
 mod set;
 mod shipped;
 mod source;
+mod store;
 mod text;
 mod tune;
 mod work;
@@ -43,7 +47,8 @@ struct Cli {
 
 const FORMATS: &str = "\
 Vector files: .npy (two dimensions, f32 or f16), .fvecs, .fbin; one vector per row. They are memory-mapped, so they may be larger \
-than memory; do not change them during the run. Results are .npy files, written in full or not at all.
+than memory; do not change them during the run. Results are .npy files, or .nnn \
+files that remember from which rows they were made and are refused with others; they are written in full or not at all.
 
 Exit status: 0 done, 1 failed, 2 wrong usage.";
 
@@ -56,12 +61,28 @@ enum Command {
     /// `bias[row]` = alpha * mean of the k largest similarities of the row with the bank. The bank must not hold the queries that you
     /// evaluate with, nor the gallery the rows that the bank describes.
     #[command(after_help = FORMATS)]
-    Bias(BiasArgs),
+    Bias(On<jobs::Bias>),
     /// Find the best gallery rows of every query, with or without biases
     ///
     /// Hits are ordered by score (similarity minus bias) descending, then row ascending.
     #[command(after_help = FORMATS)]
-    Search(SearchArgs),
+    Search(On<jobs::Search>),
+    /// Make a coarse index of a bank or a gallery, so that a pass or a search need not visit all of it
+    #[command(after_help = FORMATS)]
+    Index(On<index::Args>),
+    /// Choose how many lists of an index to visit: the fewest that find a share of the exact hits
+    ///
+    /// With --bank the index is of the bank: the biases that probing gives, their error, and the hits with them.
+    #[command(after_help = FORMATS)]
+    TuneProbes(On<index::TuneArgs>),
+    /// Write gallery and biases as vectors for an engine that knows inner products, distances or cosines only
+    #[command(after_help = FORMATS)]
+    Export(On<export::Args>),
+    /// Take rows that came later into an index, or into a neighbour table, of the bank or of the gallery, without a pass over the others
+    ///
+    /// `nnn bias --table` makes the table, `nnn bias --from` turns it into biases.
+    #[command(after_help = FORMATS)]
+    Add(On<grow::Args>),
     /// Measure all methods side by side: does a correction help on these data, and which?
     ///
     /// Plain search, NNN, CSLS, DN, inverted softmax, QBNorm, DualIS, DualDIS, SN, DBSN and dual softmax: recall, the gain in R@1
@@ -77,7 +98,11 @@ enum Command {
     /// Measure whether retrieval prefers one of two attributes, before and after a correction
     Fairness(On<fairness::Args>),
     /// List the instruction sets of this machine, slowest first
-    Isa,
+    Isa {
+        /// Print JSON instead of lines
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// How the kernels run.
@@ -89,17 +114,6 @@ struct Machine {
     /// Use this instruction set instead of the best one (see `nnn isa`)
     #[arg(long, value_name = "NAME", value_parser = parse_isa)]
     isa: Option<Isa>,
-}
-
-/// How rows are prepared.
-#[derive(Args)]
-struct Rows {
-    /// Scale every row to unit length first, so that scores are cosines
-    #[arg(long)]
-    normalize: bool,
-    /// Score with int8 codes (one scale per row) instead of f32
-    #[arg(long)]
-    int8: bool,
 }
 
 /// The arguments of a command that runs kernels.
@@ -129,55 +143,6 @@ struct DemoArgs {
     machine: Machine,
 }
 
-#[derive(Args)]
-struct BiasArgs {
-    /// Vectors to retrieve
-    #[arg(long, value_name = "FILE")]
-    gallery: PathBuf,
-    /// Reference queries, such as training captions
-    #[arg(long, value_name = "FILE")]
-    bank: PathBuf,
-    /// Neighbours in the bank that a bias averages
-    #[arg(short, long, default_value = "16")]
-    k: NonZeroUsize,
-    /// Strength of the bias
-    #[arg(long, default_value_t = 0.75, value_parser = parse_alpha, allow_negative_numbers = true)]
-    alpha: f32,
-    /// Where to write the biases: .npy, f32, one per gallery row
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
-    #[command(flatten)]
-    rows: Rows,
-    #[command(flatten)]
-    machine: Machine,
-}
-
-#[derive(Args)]
-struct SearchArgs {
-    /// Vectors to retrieve
-    #[arg(long, value_name = "FILE")]
-    gallery: PathBuf,
-    /// Queries
-    #[arg(long, value_name = "FILE")]
-    queries: PathBuf,
-    /// Biases of the gallery, from `nnn bias` [default: none, plain retrieval]
-    #[arg(long, value_name = "FILE")]
-    bias: Option<PathBuf>,
-    /// Hits per query
-    #[arg(short, long, default_value = "10")]
-    k: NonZeroUsize,
-    /// Where to write the gallery rows of the hits: .npy, u32, queries x k; 4294967295 where a query has fewer
-    #[arg(long, value_name = "FILE")]
-    out_ids: PathBuf,
-    /// Where to write their scores: .npy, f32, queries x k; -inf where a query has fewer
-    #[arg(long, value_name = "FILE")]
-    out_scores: PathBuf,
-    #[command(flatten)]
-    rows: Rows,
-    #[command(flatten)]
-    machine: Machine,
-}
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut out = std::io::stdout().lock();
@@ -197,21 +162,22 @@ fn run(command: Command, out: &mut impl Write) -> Result<()> {
             let DemoArgs { k, alpha, svg, data, .. } = args;
             demo::run(&demo::Options { data, k: k.get(), alpha, threads, svg }, out)
         }
-        Command::Bias(args) => {
-            let scoring = args.rows.scoring(args.machine.prepare()?);
-            let BiasArgs { gallery, bank, k, alpha, out: path, .. } = args;
-            jobs::Bias { gallery, bank, k: k.get(), alpha, out: path, scoring }.run(out)
-        }
-        Command::Search(args) => {
-            let scoring = args.rows.scoring(args.machine.prepare()?);
-            let SearchArgs { gallery, queries, bias, k, out_ids, out_scores, .. } = args;
-            jobs::Search { gallery, queries, bias, k: k.get(), out_ids, out_scores, scoring }.run(out)
-        }
+        Command::Bias(On { args, machine }) => args.run(machine.prepare()?, out),
+        Command::Search(On { args, machine }) => args.run(machine.prepare()?, out),
+        Command::Add(On { args, machine }) => grow::run(&args, machine.prepare()?, out),
+        Command::Index(On { args, machine }) => index::run(&args, machine.prepare()?, out),
+        Command::TuneProbes(On { args, machine }) => index::tune(&args, machine.prepare()?, out),
+        Command::Export(On { args, machine }) => export::run(&args, machine.prepare()?, out),
         Command::Evaluate(On { args, machine }) => evaluate::run(&args, machine.prepare()?, out),
         Command::Tune(On { args, machine }) => tune::run(&args, machine.prepare()?, out),
         Command::Hubs(On { args, machine }) => hubs::run(&args, machine.prepare()?, out),
         Command::Fairness(On { args, machine }) => fairness::run(&args, machine.prepare()?, out),
-        Command::Isa => {
+        Command::Isa { json: true } => {
+            let names: Vec<&str> = Isa::available().map(Isa::name).collect();
+            writeln!(out, "{:#}", serde_json::json!({"available": names, "active": Isa::active().name()}))?;
+            Ok(())
+        }
+        Command::Isa { json: false } => {
             for isa in Isa::available() {
                 let mark = if isa == Isa::active() { "  (the one in use)" } else { "" };
                 writeln!(out, "{}{mark}", isa.name())?;
@@ -231,12 +197,6 @@ impl Machine {
             return fail(format!("this machine does not have {}; it has {}", isa.name(), names.join(", ")));
         }
         Ok(self.threads.map_or_else(work::default_threads, NonZeroUsize::get))
-    }
-}
-
-impl Rows {
-    fn scoring(&self, threads: usize) -> jobs::Scoring {
-        jobs::Scoring { normalize: self.normalize, int8: self.int8, threads }
     }
 }
 

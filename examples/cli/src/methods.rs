@@ -206,7 +206,7 @@ pub fn show(x: f32) -> f64 {
 
 pub fn parse_positive(text: &str) -> std::result::Result<f32, String> {
     match text.parse::<f32>() {
-        Ok(x) if x > 0.0 && x.is_finite() => Ok(x),
-        _ => Err("it must be a number above 0, such as 20".to_owned()),
+        Ok(x) if (1e-7..=1e7).contains(&x) => Ok(x),
+        _ => Err("it must lie between 1e-7 and 1e7, such as 20".to_owned()),
     }
 }

@@ -56,6 +56,43 @@ impl Output {
         self.stage(|file| file.write_all(text.as_bytes()))
     }
 
+    /// Writes rows of floats, as many and as long as said, under a temporary name: as .npy or .fbin. `fill` gives them to the function it
+    /// gets, any number of whole rows at a time.
+    pub fn stage_rows(
+        &self,
+        rows: usize,
+        dim: usize,
+        fill: impl FnOnce(&mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()>,
+    ) -> Result<Staged> {
+        let extension = self.path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        let failed = |error: io::Error| cannot_write(&self.path, &error);
+        let (file, staged) = self.create().map_err(failed)?;
+        let mut file = BufWriter::new(file);
+        match extension {
+            "npy" => {
+                let shape = [rows as u64, dim as u64];
+                let mut writer =
+                    npyz::WriteOptions::<f32>::new().default_dtype().shape(&shape).writer(&mut file).begin_nd().map_err(failed)?;
+                fill(&mut |floats| writer.extend(floats.iter().copied()).map_err(failed))?;
+                writer.finish().map_err(failed)?;
+            }
+            "fbin" => {
+                for size in [rows, dim] {
+                    file.write_all(&u32::try_from(size).unwrap_or(u32::MAX).to_le_bytes()).map_err(failed)?;
+                }
+                fill(&mut |floats| floats.iter().try_for_each(|x| file.write_all(&x.to_le_bytes())).map_err(failed))?;
+            }
+            _ => return fail_at(&self.path, "has an unknown format; name a .npy or a .fbin file"),
+        }
+        file.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| file.sync_all()).map_err(failed)?;
+        Ok(staged)
+    }
+
+    /// Writes byte strings, one after the other, under a temporary name.
+    pub fn stage_parts(&self, parts: &[&[u8]]) -> Result<Staged> {
+        self.stage(|file| parts.iter().try_for_each(|part| file.write_all(part)))
+    }
+
     fn stage(&self, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<Staged> {
         let attempt = || {
             let (file, staged) = self.create()?;

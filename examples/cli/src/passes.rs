@@ -4,6 +4,7 @@ use crate::failure::{Result, fail};
 use crate::source::{Buffer, Source};
 use crate::work::{Progress, for_each, lock, part_rows};
 use nnn::{Element, Hit, Neighbors, Positives};
+use std::ops::Range;
 use std::sync::Mutex;
 
 /// Most gallery rows of a part of the bias pass. The more, the rarer the bank is converted and packed; the fewer, the finer the
@@ -11,42 +12,105 @@ use std::sync::Mutex;
 const BIAS_ROWS: usize = 2048;
 const TABLE_FLOATS: usize = 16 << 20;
 
-/// Biases of all gallery rows: parts of the gallery go to the threads, each passes over the whole bank.
-pub fn bias<T: Element>(gallery: &impl Source<T>, bank: &impl Source<T>, k: usize, alpha: f32, threads: usize) -> Result<Vec<f32>> {
-    let (rows, bank_rows) = (gallery.rows(), bank.rows());
-    let mut bias = vec![0.0; rows];
-    let part = part_rows(rows, threads, BIAS_ROWS.min(TABLE_FLOATS / k).max(1));
-    let parts: Vec<Mutex<&mut [f32]>> = bias.chunks_mut(part).map(Mutex::new).collect();
-    let progress = Progress::new("biases", rows as u64 * bank_rows as u64);
-
-    struct State {
-        gallery: Buffer,
-        bank: Buffer,
-        scratch: Vec<u8>,
-        table: Vec<f32>,
+/// All rows of a source, a block at a time.
+pub fn blocks<T: Element>(
+    source: &impl Source<T>,
+    buffer: &mut Buffer,
+    mut step: impl FnMut(&nnn::Matrix<T>, Range<usize>) -> Result<()>,
+) -> Result<()> {
+    for first in (0..source.rows()).step_by(source.block_rows()) {
+        let range = first..source.rows().min(first + source.block_rows());
+        step(&source.block(range.clone(), buffer)?, range)?;
     }
-    let state = || State {
-        gallery: Buffer::default(),
-        bank: Buffer::default(),
-        scratch: vec![0; nnn::neighbors_scratch(k, gallery.dim())],
-        table: vec![0.0; part.min(rows) * k],
-    };
-    for_each(threads, parts.len(), state, |state, item| {
-        let first = item * part;
-        let rows = first..rows.min(first + part);
+    Ok(())
+}
+
+/// What a thread of a bank pass keeps.
+struct BankPass {
+    gallery: Buffer,
+    bank: Buffer,
+    scratch: Vec<u8>,
+}
+
+impl BankPass {
+    fn new<T: Element>(k: usize, gallery: &impl Source<T>) -> Self {
+        BankPass { gallery: Buffer::default(), bank: Buffer::default(), scratch: vec![0; nnn::neighbors_scratch(k, gallery.dim())] }
+    }
+
+    /// Adds the whole bank to the table of some rows.
+    fn add<T: Element>(
+        &mut self,
+        gallery: &impl Source<T>,
+        rows: Range<usize>,
+        bank: &impl Source<T>,
+        table: &mut Neighbors,
+        progress: &Progress,
+    ) -> Result<()> {
         let count = rows.len();
-        let block = gallery.block(rows, &mut state.gallery)?;
-        let mut table = Neighbors::init(&mut state.table, count, k)?;
-        for start in (0..bank_rows).step_by(bank.block_rows()) {
-            let rows = start..bank_rows.min(start + bank.block_rows());
+        let block = gallery.block(rows, &mut self.gallery)?;
+        for start in (0..bank.rows()).step_by(bank.block_rows()) {
+            let rows = start..bank.rows().min(start + bank.block_rows());
             let pairs = count as u64 * rows.len() as u64;
-            let bank = bank.block(rows, &mut state.bank)?;
-            table.update(&block, &bank, 0..count, &mut state.scratch)?;
+            table.update(&block, &bank.block(rows, &mut self.bank)?, 0..count, &mut self.scratch)?;
             progress.add(pairs);
         }
+        Ok(())
+    }
+}
+
+fn bias_part(rows: usize, k: usize, threads: usize) -> usize {
+    part_rows(rows, threads, BIAS_ROWS.min(TABLE_FLOATS / k).max(1))
+}
+
+/// Biases of all gallery rows: parts of the gallery go to the threads, each passes over the whole bank. No table of all rows is kept.
+pub fn bias<T: Element>(gallery: &impl Source<T>, bank: &impl Source<T>, k: usize, alpha: f32, threads: usize) -> Result<Vec<f32>> {
+    let rows = gallery.rows();
+    let mut bias = vec![0.0; rows];
+    let part = bias_part(rows, k, threads);
+    let parts: Vec<Mutex<&mut [f32]>> = bias.chunks_mut(part).map(Mutex::new).collect();
+    let progress = Progress::new("biases", rows as u64 * bank.rows() as u64);
+    let state = || (BankPass::new(k, gallery), vec![0.0; part.min(rows) * k]);
+    for_each(threads, parts.len(), state, |(pass, table), item| {
+        let range = item * part..rows.min((item + 1) * part);
+        let first = range.start;
+        let mut table = Neighbors::init(table, range.len(), k)?;
+        pass.add(gallery, range, bank, &mut table, &progress)?;
         table.bias(k, alpha, &mut lock(&parts[item])).or_else(|_| no_bias(&gallery.name(), first, table.as_slice(), k))
     })?;
     Ok(bias)
+}
+
+/// A table that has seen nothing.
+pub fn empty_table(rows: usize, k: usize) -> Result<Vec<f32>> {
+    match rows.checked_mul(k) {
+        Some(floats) => Ok(vec![f32::NEG_INFINITY; floats]),
+        None => fail(format!("a table of {k} neighbours for {rows} rows does not fit the memory; lower -k")),
+    }
+}
+
+/// Adds a bank to the neighbour table of all gallery rows, `k` floats per row.
+pub fn neighbors<T: Element>(
+    gallery: &impl Source<T>,
+    bank: &impl Source<T>,
+    table: &mut [f32],
+    k: usize,
+    threads: usize,
+) -> Result<()> {
+    let rows = gallery.rows();
+    let part = bias_part(rows, k, threads);
+    let parts: Vec<Mutex<&mut [f32]>> = table.chunks_mut(part * k).map(Mutex::new).collect();
+    let progress = Progress::new("neighbours", rows as u64 * bank.rows() as u64);
+    for_each(
+        threads,
+        parts.len(),
+        || BankPass::new(k, gallery),
+        |pass, item| {
+            let range = item * part..rows.min((item + 1) * part);
+            let mut table = lock(&parts[item]);
+            let mut table = Neighbors::from_table(&mut table, range.len(), k)?;
+            pass.add(gallery, range, bank, &mut table, &progress)
+        },
+    )
 }
 
 /// Why rows from `first` on have no bias. All values and alpha are finite and k is at most the bank's rows, so that something has

@@ -14,8 +14,8 @@ pub struct Picture<'a> {
     pub recall: Option<[f64; 2]>,
     pub hubness: [Hubness; 2],
     pub queries: usize,
-    pub k: usize,
-    pub alpha: f32,
+    /// The k and alpha of NNN; `None` for biases that came from elsewhere.
+    pub nnn: Option<(usize, f32)>,
 }
 
 const SIZE: (u32, u32) = (900, 460);
@@ -50,11 +50,10 @@ impl Picture<'_> {
         let font = |size: i32, color: &RGBColor| ("sans-serif", size).into_font().color(color);
         root.draw_text("How often each gallery row is retrieved", &font(22, &INK), (28, 20))?;
         let subtitle = format!(
-            "N_10: among the first 10 of {} queries, for {} rows. Bias: k = {}, alpha = {}.",
+            "N_10: among the first 10 of {} queries, for {} rows. Bias: {}.",
             self.queries,
             self.before.len(),
-            self.k,
-            self.alpha
+            self.nnn.map_or_else(|| "from a file".to_owned(), |(k, alpha)| format!("k = {k}, alpha = {alpha}"))
         );
         root.draw_text(&subtitle, &font(15, &MUTED), (28, 50))?;
 
@@ -116,7 +115,7 @@ impl Picture<'_> {
     where
         DB::ErrorType: 'static,
     {
-        let keys = [("plain", BEFORE), ("debiased (NNN)", AFTER)];
+        let keys = [("plain", BEFORE), (if self.nnn.is_some() { "debiased (NNN)" } else { "debiased" }, AFTER)];
         let text = || ("sans-serif", 16).into_font();
         let right = Pos::new(HPos::Right, VPos::Top);
         let columns = ["R@1", "skewness", "largest"].iter().zip(COLUMNS).skip(usize::from(self.recall.is_none()));
@@ -166,8 +165,7 @@ mod tests {
             recall: Some([12.34, 56.78]),
             hubness: [&before, &after].map(|counts| nnn::hubness(counts).unwrap()),
             queries: 1,
-            k: 3,
-            alpha: 0.5,
+            nnn: Some((3, 0.5)),
         };
         let svg = picture.svg().unwrap();
         for figure in ["12.3 %", "56.8 %", "more than 2: 1 row before, none after", "k = 3, alpha = 0.5"] {

@@ -237,6 +237,21 @@ impl Owned<f32> {
         Ok(Owned { data: buffer.floats, scales: Vec::new(), rows, dim })
     }
 
+    /// All rows of a file, each at the position given for it.
+    pub fn in_order(source: &FileRows, positions: &[u32]) -> Result<Self> {
+        let (rows, dim) = (source.vectors.rows(), source.vectors.dim());
+        let mut data = vec![0.0; rows * dim];
+        let mut buffer = Vec::new();
+        let block_rows = <FileRows as Source<f32>>::block_rows(source);
+        for first in (0..rows).step_by(block_rows) {
+            let block = source.floats(first..rows.min(first + block_rows), &mut buffer)?;
+            for (row, position) in (0..block.rows()).filter_map(|i| block.row(i)).zip(&positions[first..]) {
+                data[*position as usize * dim..][..dim].copy_from_slice(row);
+            }
+        }
+        Ok(Owned { data, scales: Vec::new(), rows, dim })
+    }
+
     /// The int8 codes of the same rows.
     pub fn quantized(&self) -> Result<Owned<i8>> {
         let mut codes = Owned { data: Vec::new(), scales: Vec::new(), rows: self.rows, dim: self.dim };

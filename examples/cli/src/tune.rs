@@ -9,6 +9,7 @@ use crate::family;
 use crate::leaks::{self, Leak};
 use crate::methods::{parse_positive, show};
 use crate::output::Output;
+use crate::passes;
 use crate::rankings::{self, Confidence, recalls, show_gain};
 use crate::set::{Files, Set, leaks_of};
 use crate::shipped;
@@ -35,9 +36,15 @@ pub struct Args {
     /// Their answers
     #[arg(long, value_name = "FILE", requires = "test_queries")]
     test_answers: Option<PathBuf>,
-    /// Compare the inverted softmax with these betas, too: a bank pass each
+    /// Compare inverted softmax, QBNorm and DualIS with these betas, too: a bank pass each
     #[arg(long, value_name = "BETA,BETA,...", value_delimiter = ',', value_parser = parse_positive, allow_negative_numbers = true)]
     betas: Vec<f32>,
+    /// DualIS: inverse temperature of the gallery bank, here the gallery itself
+    #[arg(long, value_name = "BETA", default_value_t = 1.0, value_parser = parse_positive, allow_negative_numbers = true)]
+    dual_gallery_beta: f32,
+    /// Compare SN with these temperatures, too: 20 bank passes each
+    #[arg(long, value_name = "TAU,TAU,...", value_delimiter = ',', value_parser = parse_positive, allow_negative_numbers = true)]
+    taus: Vec<f32>,
     /// Where to draw R@1 over alpha and k
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -48,10 +55,106 @@ pub struct Args {
     json: bool,
 }
 
+/// Iterations of SN, and hits of a bank row that QBNorm activates, as their papers have them.
+const ITERATIONS: usize = 10;
+const ACTIVATED: usize = 1;
+
 /// A correction that could be proposed.
 struct Candidate {
     name: &'static str,
     parameters: Vec<(&'static str, f64)>,
+    /// Which of the biases it subtracts,
+    bias: usize,
+    /// and whether only from the scores of queries whose best plain row is activated (QBNorm).
+    gated: bool,
+}
+
+/// All biases that are compared, one after the other, and the corrections that use them.
+struct Grid {
+    rows: usize,
+    biases: Vec<f32>,
+    candidates: Vec<Candidate>,
+    /// Gallery rows that QBNorm activates; empty without QBNorm.
+    active: Vec<u64>,
+}
+
+impl Grid {
+    /// The paper's grid for NNN, mildest first, so that of equally good ones it is chosen; then what the arguments add.
+    fn new(args: &Args, gallery: &Whole, bank: &Whole, ks: &[usize], threads: usize) -> Result<Self> {
+        let biases = family::grid_biases(gallery, bank, ks, &ALPHAS, threads)?;
+        let mut grid = Grid { rows: gallery.rows(), biases, candidates: Vec::new(), active: Vec::new() };
+        for alpha in ALPHAS {
+            for k in ks {
+                grid.list("NNN", vec![("k", *k as f64), ("alpha", f64::from(alpha))]);
+            }
+        }
+        let mut gallery_sums = match args.betas.is_empty() {
+            true => Vec::new(),
+            false => family::log_sums(gallery, gallery, args.dual_gallery_beta, threads)?,
+        };
+        for &beta in &args.betas {
+            let mut sums = family::log_sums(gallery, bank, beta, threads)?;
+            grid.biases.extend(family::softmax_bias(&mut sums, beta)?);
+            grid.list("inverted softmax", vec![("beta", show(beta))]);
+            grid.biases.extend(family::dual_bias((&mut sums, beta), (&mut gallery_sums, args.dual_gallery_beta))?);
+            grid.list("DualIS", vec![("beta", show(beta)), ("gallery beta", show(args.dual_gallery_beta))]);
+        }
+        for &tau in &args.taus {
+            grid.biases.extend(family::sinkhorn_bias(gallery, None, bank, tau, ITERATIONS, threads)?);
+            grid.list("SN", vec![("tau", show(tau)), ("iterations", ITERATIONS as f64)]);
+        }
+        if !args.betas.is_empty() {
+            grid.active = family::activation_set(gallery, bank, ACTIVATED, threads)?;
+        }
+        let softmax: Vec<usize> = (0..grid.candidates.len()).filter(|at| grid.candidates[*at].name == "inverted softmax").collect();
+        for bias in softmax {
+            let parameters = [&grid.candidates[bias].parameters[..], &[("activated", ACTIVATED as f64)]].concat();
+            grid.candidates.push(Candidate { name: "QBNorm", parameters, bias, gated: true });
+        }
+        Ok(grid)
+    }
+
+    fn list(&mut self, name: &'static str, parameters: Vec<(&'static str, f64)>) {
+        self.candidates.push(Candidate { name, parameters, bias: self.candidates.len(), gated: false });
+    }
+
+    /// The ranks of some candidates' answers, plain first.
+    fn ranks(
+        &self,
+        candidates: &[Candidate],
+        (queries, answers): (&Whole, &Answers),
+        gallery: &Whole,
+        threads: usize,
+    ) -> Result<Vec<u32>> {
+        let mut used: Vec<usize> = candidates.iter().map(|candidate| candidate.bias).collect();
+        used.sort_unstable();
+        used.dedup();
+        let whole = used.len() * self.rows == self.biases.len();
+        let of = |bias: &usize| &self.biases[bias * self.rows..][..self.rows];
+        let own: Vec<f32> = if whole { Vec::new() } else { used.iter().flat_map(of).copied().collect() };
+        let ranks = rankings::ranks(queries, gallery, if whole { &self.biases } else { &own }, answers, threads)?;
+        let mut runs = ranks.chunks_exact(queries.rows());
+        let plain = runs.next().unwrap_or_default();
+        let runs: Vec<&[u32]> = runs.collect();
+        let open: Vec<bool> = match candidates.iter().any(|candidate| candidate.gated) {
+            true => rankings::winners(&passes::search(queries, gallery, None, 1, threads)?)
+                .iter()
+                .map(|&winner| self.active.get(winner as usize / 64).is_some_and(|word| word >> (winner % 64) & 1 == 1))
+                .collect(),
+            false => Vec::new(),
+        };
+        let mut all = plain.to_vec();
+        for Candidate { bias, gated, .. } in candidates {
+            let run = runs[used.binary_search(bias).unwrap_or(0)];
+            match gated {
+                false => all.extend_from_slice(run),
+                true => {
+                    all.extend(open.iter().zip(run.iter().zip(plain)).map(|(open, (run, plain))| if *open { run } else { plain }))
+                }
+            }
+        }
+        Ok(all)
+    }
 }
 
 /// Judgement on queries that took no part in the choice.
@@ -85,27 +188,18 @@ pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
     // One pass over the bank, whatever the grid; then one over the scores of the queries.
     let ks: Vec<usize> = KS.into_iter().filter(|k| *k <= bank.rows()).collect();
     let started = Instant::now();
-    let mut biases = family::grid_biases(&gallery, &bank, &ks, &ALPHAS, threads)?;
+    let grid = Grid::new(args, &gallery, &bank, &ks, threads)?;
     let bank_time = started.elapsed();
-    // The mildest first, so that of equally good ones it is chosen.
-    let mut candidates: Vec<Candidate> = ALPHAS
-        .iter()
-        .flat_map(|alpha| ks.iter().map(|k| vec![("k", *k as f64), ("alpha", f64::from(*alpha))]))
-        .map(|parameters| Candidate { name: "NNN", parameters })
-        .collect();
-    for &beta in &args.betas {
-        biases.extend(family::softmax_bias(&mut family::log_sums(&gallery, &bank, beta, threads)?, beta)?);
-        candidates.push(Candidate { name: "inverted softmax", parameters: vec![("beta", show(beta))] });
-    }
+    let candidates = &grid.candidates[..];
     let started = Instant::now();
-    let ranks = rankings::ranks(&queries, &gallery, &biases, &set.answers, threads)?;
+    let ranks = grid.ranks(candidates, (&queries, &set.answers), &gallery, threads)?;
     let grid_time = started.elapsed();
     let choice = args.confidence.choose(&ranks, queries.rows())?;
     let results = ranks.chunks_exact(queries.rows()).map(recalls).collect::<Result<Vec<_>>>()?;
     let (plain, results) = (results[0], &results[1..]);
 
-    let proposed = choice.bias.map_or(&[][..], |at| &biases[at * gallery.rows()..][..gallery.rows()]);
-    let test = test.map(|test| judge(args, &gallery, proposed, &test, threads)).transpose()?;
+    let proposed = choice.bias.map_or(&[][..], |at| &candidates[at..=at]);
+    let test = test.map(|test| judge(args, &grid, proposed, &gallery, &test, threads)).transpose()?;
     if let Some(svg) = svg {
         let cells = ks.len() * ALPHAS.len();
         let recalls: Vec<f64> = results.iter().take(cells).map(|recalls| recalls[0]).collect();
@@ -114,21 +208,28 @@ pub fn run(args: &Args, threads: usize, out: &mut impl Write) -> Result<()> {
         svg.stage_text(&map.svg()?)?.commit()?;
     }
     if args.json {
-        let report = report(&set, &candidates, plain, results, &choice, args, test.as_ref(), &leaks, [bank_time, grid_time]);
+        let report = report(&set, candidates, plain, results, &choice, args, test.as_ref(), &leaks, [bank_time, grid_time]);
         writeln!(out, "{report:#}")?;
         return Ok(());
     }
     writeln!(out, "{}", set.describe())?;
     let [bank_ms, grid_ms] = [bank_time, grid_time].map(|time| 1e3 * time.as_secs_f64());
     writeln!(out, "bank pass {bank_ms:.0} ms, grid {grid_ms:.0} ms, {}\n", machine(threads))?;
-    write_grid(out, &ks, plain, results, &candidates)?;
-    write_choice(out, &candidates, &choice, args, test.as_ref())
+    write_grid(out, &ks, plain, results, candidates)?;
+    write_choice(out, candidates, &choice, args, test.as_ref())
 }
 
-/// `bias`: what was proposed, or nothing.
-fn judge(args: &Args, gallery: &Whole, bias: &[f32], (queries, answers): &(Loaded, Answers), threads: usize) -> Result<Test> {
+/// `proposed`: one candidate, or none.
+fn judge(
+    args: &Args,
+    grid: &Grid,
+    proposed: &[Candidate],
+    gallery: &Whole,
+    (queries, answers): &(Loaded, Answers),
+    threads: usize,
+) -> Result<Test> {
     let queries = queries.whole()?;
-    let ranks = rankings::ranks(&queries, gallery, bias, answers, threads)?;
+    let ranks = grid.ranks(proposed, (&queries, answers), gallery, threads)?;
     let (plain, tuned) = (&ranks[..queries.rows()], &ranks[ranks.len() - queries.rows()..]);
     let gain = args.confidence.gain(plain, tuned)?;
     Ok(Test { queries: queries.rows(), plain: recalls(plain)?, tuned: recalls(tuned)?, gain })
@@ -156,12 +257,18 @@ fn write_grid(out: &mut impl Write, ks: &[usize], plain: [f64; 3], results: &[[f
 }
 
 fn write_choice(out: &mut impl Write, candidates: &[Candidate], choice: &Choice, args: &Args, test: Option<&Test>) -> Result<()> {
-    let Candidate { name, parameters } = &candidates[choice.best];
+    let Candidate { name, parameters, .. } = &candidates[choice.best];
     let level = args.confidence.percent();
     let best = format!("{name}, {}", parameters_text(parameters));
     let gain = show_gain(&choice.gain);
     match choice.bias {
         Some(_) => writeln!(out, "Proposal: {best}. Gain in R@1: {gain} points; the {level} % interval excludes 0.")?,
+        None if choice.gain.low > 0.0 => writeln!(
+            out,
+            "Proposal: no correction. The best here is {best}, with a gain of {gain} points ({level} %), but the best of {} corrections \
+             gains as much by luck: more queries may settle it.",
+            candidates.len()
+        )?,
         None => writeln!(
             out,
             "Proposal: no correction. The best here is {best}, but the {level} % interval of its gain, {gain} points, does not exclude \

@@ -59,6 +59,28 @@ fn the_whole_grid_has_the_float64_figures() {
     assert!(report["test"].is_null() && report["leaks"].as_array().unwrap().is_empty());
 }
 
+/// The other methods that `tune` compares have the recalls that `evaluate` measures by searching.
+#[test]
+fn tuning_measures_the_softmax_family_as_evaluate_does() {
+    let folder = Folder::new("tune-family");
+    let files = [["--gallery", "gallery.npy"], ["--bank", "bank.npy"], ["--queries", "queries.npy"], ["--answers", "answers.npy"]];
+    let files: Vec<String> = files.iter().flat_map(|[flag, name]| [flag.to_string(), shipped(name)]).collect();
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let tuned = json(&folder, &[&["tune", "--normalize", "--betas", "20,50", "--taus", "0.02"], &files[..]].concat());
+    let grid = tuned["grid"].as_array().unwrap();
+    assert_eq!(grid.len(), 110 + 3 * 2 + 1);
+    let evaluated = json(
+        &folder,
+        &[&["evaluate", "--normalize", "--beta", "20", "--dual-query-beta", "50", "--tau", "0.02"], &files[..]].concat(),
+    );
+    let cases = [("inverted softmax", "beta", 20.0), ("QBNorm", "beta", 20.0), ("DualIS", "beta", 50.0), ("SN", "tau", 0.02)];
+    for (name, parameter, value) in cases {
+        let is_it = |cell: &&Value| cell["name"] == name && number(&cell["parameters"][parameter]) == value;
+        let cell = grid.iter().find(is_it).unwrap_or_else(|| panic!("{name} is not in the grid"));
+        assert_eq!(recalls(cell), recalls(method(&evaluated, name)), "{name}");
+    }
+}
+
 #[test]
 fn the_shipped_set_tunes_without_harm_and_draws_the_picture_of_the_readme() {
     let folder = Folder::new("tune-shipped");

@@ -53,6 +53,9 @@ fn hubs_without_a_correction_or_with_given_biases() {
     // A bias on row 0 puts it last.
     let bias: Vec<u8> = (0..11).flat_map(|row| if row == 0 { 5f32 } else { 0.0 }.to_le_bytes()).collect();
     folder.write("bias.npy", &npy("<f4", false, &[11], &bias));
+    run(folder.path(), &[&files[..], &["--bias", "bias.npy", "--svg", "own.svg"]].concat());
+    let drawn = String::from_utf8(folder.read("own.svg")).unwrap();
+    assert!(drawn.contains("Bias: from a file.") && !drawn.contains("NNN"), "{drawn}");
     let report = json(&folder, &[&files[..], &["--bias", "bias.npy"]].concat());
     assert_eq!(report["hubs"][0]["after"], 0);
     let lines: String = (0..11).map(|row| format!("name {row}\n")).collect();

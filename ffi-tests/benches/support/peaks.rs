@@ -47,15 +47,15 @@ mod x86 {
 pub fn multiply_add(isa: nnn::Isa, int8: bool) -> Option<Contender<'static>> {
     use nnn::Isa;
     use x86::ROUNDS;
-    // SAFETY (all): an available instruction set was asked for, so the machine has its features.
-    let (name, lanes, run): (_, usize, Box<dyn FnMut()>) = match (isa, int8) {
-        (Isa::Avx2 | Isa::AvxVnni, false) => ("FMA peak, 256 bit", 12 * 8, Box::new(|| unsafe { x86::f32_avx2() })),
-        (Isa::Avx512 | Isa::Avx512Vnni, false) => ("FMA peak, 512 bit", 24 * 16, Box::new(|| unsafe { x86::f32_avx512() })),
-        (Isa::Avx512Vnni, true) => ("VNNI peak", 24 * 64, Box::new(|| unsafe { x86::i8_avx512vnni() })),
-        (Isa::Avx2, true) => ("16-bit multiply-add peak, 256 bit", 12 * 16, Box::new(|| unsafe { x86::i8_avx2() })),
+    let (name, lanes, run): (_, usize, unsafe fn()) = match (isa, int8) {
+        (Isa::Avx2 | Isa::AvxVnni, false) => ("FMA peak, 256 bit", 12 * 8, x86::f32_avx2),
+        (Isa::Avx512 | Isa::Avx512Vnni, false) => ("FMA peak, 512 bit", 24 * 16, x86::f32_avx512),
+        (Isa::Avx512Vnni, true) => ("VNNI peak", 24 * 64, x86::i8_avx512vnni),
+        (Isa::Avx2, true) => ("16-bit multiply-add peak, 256 bit", 12 * 16, x86::i8_avx2),
         _ => return None,
     };
-    Some(Contender::new(name, (2 * lanes * ROUNDS) as f64, run))
+    // SAFETY: an available instruction set was asked for, so the machine has the features of its loop.
+    Some(Contender::new(name, (2 * lanes * ROUNDS) as f64, move || unsafe { run() }))
 }
 
 /// No loop written for other architectures: their tables have no peak column.

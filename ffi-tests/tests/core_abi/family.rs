@@ -63,6 +63,9 @@ pub fn functions() -> Vec<Function> {
         function("nnn_logsum_merge", [Param::Out(log_sums(COUNT)), Param::In(log_sums(COUNT)), number(COUNT)], |a| unsafe {
             nnn_logsum_merge(a[0] as _, a[1] as _, a[2])
         }),
+        function("nnn_logsum_ln", [Param::In(log_sums(GALLERY)), number(GALLERY), out::<f64>(GALLERY)], |a| unsafe {
+            nnn_logsum_ln(a[0] as _, a[1], a[2] as _)
+        }),
         function("nnn_logsum_bias", [sums(COUNT), number(COUNT), positive(20.0), out::<f32>(COUNT)], |a| unsafe {
             nnn_logsum_bias(a[0] as _, a[1], float(a[2]), a[3] as _)
         }),

@@ -6,9 +6,11 @@
 mod certified;
 mod coarse;
 mod evaluation;
+mod export;
 mod family;
 mod gated;
 mod machine;
+mod neighbor_ids;
 mod neighbors;
 mod params;
 mod rows;
@@ -22,14 +24,18 @@ use nnn::abi::*;
 use params::NO_HIT;
 
 /// Functions without a status, or without a wrong argument.
-const INFALLIBLE: [&str; 12] = [
+const INFALLIBLE: [&str; 16] = [
     "nnn_abi_version",
     "nnn_certified_scratch",
     "nnn_coarse_scratch",
     "nnn_coarse_train_scratch",
     "nnn_cpu_hwcap",
+    "nnn_export_bytes",
+    "nnn_export_dim",
     "nnn_isa_active",
     "nnn_isa_str",
+    "nnn_metric_f32",
+    "nnn_metric_i8",
     "nnn_neighbors_scratch",
     "nnn_ranks_scratch",
     "nnn_search_scratch",
@@ -48,6 +54,8 @@ fn functions() -> Vec<Function> {
         family::functions(),
         gated::functions(),
         evaluation::functions(),
+        export::functions(),
+        neighbor_ids::functions(),
     ]
     .into_iter()
     .flatten()

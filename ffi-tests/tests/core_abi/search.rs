@@ -1,7 +1,7 @@
 //! Search, rerank, merge of hits.
 
 use crate::params::*;
-use ffi_tests::contract::{Elements, Function, Param, wrong};
+use ffi_tests::contract::{Elements, Function, Param, wrong, wrong_for};
 use nnn::Hit;
 use nnn::abi::*;
 
@@ -29,8 +29,10 @@ pub fn functions() -> Vec<Function> {
         let good = Elements::hits(&[(0.5, 4), (0.25, 1)]);
         out_of_order.iter().fold(good, |good, bad| good.refusing(0, Elements::hits(bad), NNN_ERR_VALUE))
     };
-    let candidates = Elements::hits(&[(0.5, 1), (0.25, 6), (0.75, 3)]).finite(0..=2);
-    let candidates = candidates.refusing(1, Elements::hits(&[(0.25, GALLERY as u32)]), NNN_ERR_RANGE);
+    let candidates = || {
+        let candidates = Elements::hits(&[(0.5, 1), (0.25, 6), (0.75, 3)]).finite(0..=2);
+        candidates.refusing(1, Elements::hits(&[(0.25, GALLERY as u32)]), NNN_ERR_RANGE)
+    };
     let len = |good, code| Param::Size(good, vec![wrong(HUGE, code)]);
     vec![
         function("nnn_search_f32", search(mat(QUERIES, all.clone()), mat(GALLERY, None)), |a| unsafe {
@@ -53,7 +55,7 @@ pub fn functions() -> Vec<Function> {
         function(
             "nnn_rerank",
             [
-                Param::In(candidates),
+                Param::In(candidates()),
                 len(3, NNN_ERR_OVERFLOW),
                 Param::In(biases(GALLERY).finite(1..=1).finite(6..=6)),
                 len(GALLERY, NNN_ERR_OVERFLOW),
@@ -62,6 +64,28 @@ pub fn functions() -> Vec<Function> {
                 out::<u32>(1),
             ],
             |a| unsafe { nnn_rerank(a[0] as _, a[1], a[2] as _, a[3], a[4], a[5] as _, a[6] as _) },
+        ),
+        function(
+            "nnn_rerank_certified",
+            [
+                Param::In(candidates()),
+                len(3, NNN_ERR_OVERFLOW),
+                Param::In(biases(GALLERY).finite(1..=1).finite(6..=6)),
+                Param::Size(GALLERY, vec![wrong(HUGE, NNN_ERR_OVERFLOW), wrong_for(1, 2, NNN_ERR_RANGE)]),
+                Param::Size(
+                    (-0.5f32).to_bits() as usize,
+                    [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.25]
+                        .map(|bad| wrong(bad.to_bits() as usize, NNN_ERR_VALUE))
+                        .into(),
+                ),
+                Param::Size(K, vec![wrong(0, NNN_ERR_K)]),
+                out::<Hit>(K),
+                out::<u32>(1),
+                out::<usize>(1),
+            ],
+            |a| unsafe {
+                nnn_rerank_certified(a[0] as _, a[1], a[2] as _, a[3], float(a[4]), a[5], a[6] as _, a[7] as _, a[8] as _)
+            },
         ),
     ]
 }

@@ -281,6 +281,9 @@ static void family_calls(const Matrix &queries, const Matrix &gallery, const Mat
     EXPECT(c_sums(&gallery, &bank, weights.data(), 20.0f, 0, rows, scratch.data(), scratch.size(), c_memory.data()) == NNN_OK);
     EXPECT(sums.bias(bias) == status::ok && nnn_logsum_bias(c_memory.data(), rows, 20.0f, c_bias.data()) == NNN_OK);
     EXPECT(same(bias, c_bias));
+    std::vector<double> logs(rows), c_logs(rows);
+    EXPECT(sums.ln(logs) == status::ok && nnn_logsum_ln(c_memory.data(), rows, c_logs.data()) == NNN_OK && logs == c_logs);
+    EXPECT(std::abs(logs[1] / 20.0 - bias[1]) < 1e-6 && sums.ln({logs.data(), rows - 1}) == status::capacity);
     EXPECT(part.merge(sums) == status::ok && part.bias(c_bias) == status::ok && same(bias, c_bias));
     EXPECT(sums.dual_bias(part, bias) == status::ok && same(bias, c_bias));  // twice the sums over twice the beta
     EXPECT(sums.bias({bias.data(), rows - 1}) == status::capacity && sums.dual_bias({{half.data(), 3}, 1}, bias) == status::range);
@@ -375,8 +378,72 @@ static void family_calls(const Matrix &queries, const Matrix &gallery, const Mat
     nnn::neighbors neighbors(table, 2);
     EXPECT(neighbors.init() == status::ok && neighbors.update(gallery, bank, nnn::all, scratch) == status::ok);
     EXPECT(neighbors.grid(ks, alphas, grid) == status::ok && neighbors.bias(2, 0.5f, one) == status::ok);
-    EXPECT(std::equal(one.begin(), one.end(), grid.begin() + 2 * rows));
+    EXPECT(std::equal(one.begin(), one.end(), grid.begin() + rows));
     EXPECT(neighbors.grid(ks, alphas, {grid.data(), 4 * rows - 1}) == status::capacity);
+}
+
+// Banks that change, certificates, exports.
+template <class Matrix>
+static void changing_calls(const Matrix &gallery, const Matrix &bank) {
+    std::vector<char> scratch(8192);
+    std::vector<nnn::hit> table(rows * 3), other(rows * 3);
+    nnn::neighbor_ids ids(table, 3), merged(other, 3);
+    const std::vector<std::uint64_t> live(4, ~std::uint64_t{1});
+    EXPECT(ids.rows() == rows && ids.k() == 3 && ids.init() == status::ok && merged.init() == status::ok);
+    EXPECT(ids.update(gallery, bank, std::nullopt, 0, nnn::all, scratch) == status::ok);
+    EXPECT(ids.update(gallery, bank, nnn::span<const std::uint64_t>{}, 0, nnn::all, scratch) == status::capacity);
+    EXPECT(merged.update(gallery, bank, live, 0, nnn::all, scratch) == status::ok);
+    std::vector<std::uint32_t> short_rows(rows);
+    std::size_t count = 99;
+    EXPECT(ids.expire(2, live, banks, {short_rows.data(), rows - 1}, count) == status::capacity && count == 99);
+    EXPECT(ids.expire(2, live, banks, short_rows, count) == status::ok && count == 0);
+    std::vector<float> kept(rows), batch(rows);
+    EXPECT(ids.bias(2, 0.5f, kept) == status::ok && merged.bias(2, 0.5f, batch) == status::ok && kept == batch);
+    EXPECT(ids.bias(2, 0.5f, {kept.data(), rows - 1}) == status::capacity);
+    EXPECT(ids.merge(nnn::neighbor_ids({other.data(), 3}, 3)) == status::range && ids.merge(merged) == status::ok);
+
+    nnn::export_limits limits{}, half{};
+    EXPECT(nnn::find_export_limits(gallery, kept, nnn::all, limits) == status::ok);
+    EXPECT(nnn::find_export_limits(gallery, {kept.data(), 1}, nnn::all, limits) == status::capacity);
+    EXPECT(nnn::find_export_limits(gallery, kept, {0, 2}, half) == status::ok);
+    EXPECT(nnn::merge_export_limits(half, limits) == status::ok && half.norm2 == limits.norm2 && half.bias_max == limits.bias_max);
+}
+
+static void export_calls(const nnn::matrix_f32 &queries, const nnn::matrix_f32 &gallery, const nnn::matrix_i8 &codes) {
+    const std::vector<float> bias(rows, 0.25f);
+    nnn::export_limits limits{};
+    EXPECT(nnn::find_export_limits(gallery, bias, nnn::all, limits) == status::ok);
+    for (const nnn::form f : {nnn::form::inner_product, nnn::form::l2, nnn::form::cosine}) {
+        const std::size_t stride = nnn::export_dim(dim, f, 4);
+        std::vector<float> vectors(rows * stride), c_vectors(rows * stride), exported(queries.rows * stride);
+        EXPECT(stride % 4 == 0 && nnn::export_dim(dim, f) > dim);
+        EXPECT(nnn::export_rows(gallery, bias, limits, f, nnn::all, vectors, stride) == status::ok);
+        EXPECT(nnn_export_rows_f32(&gallery, bias.data(), &limits, static_cast<std::uint32_t>(f), 0, rows, c_vectors.data(), stride) ==
+               NNN_OK);
+        EXPECT(vectors == c_vectors);
+        EXPECT(nnn::export_rows(gallery, bias, limits, f, nnn::all, {vectors.data(), 1}, stride) == status::capacity);
+        EXPECT(nnn::export_queries(queries, f, 1.0f, exported, stride) == status::ok);
+        EXPECT(nnn::export_queries(queries, f, 1.0f, {exported.data(), 1}, stride) == status::capacity);
+        float values[]{0.5f, 0.25f};
+        EXPECT(nnn::export_scores(limits, f, {queries.data, dim}, 1.0f, values) == status::ok && values[0] != values[1]);
+    }
+    const std::size_t bytes = nnn::export_bytes(dim);
+    std::vector<std::int8_t> records(rows * bytes);
+    EXPECT(nnn::find_export_limits(codes, bias, nnn::all, limits) == status::ok);
+    EXPECT(nnn::export_rows(codes, bias, limits, nnn::all, records, bytes) == status::ok);
+    EXPECT(nnn::export_rows(codes, bias, limits, nnn::all, {records.data(), 1}, bytes) == status::capacity);
+    EXPECT(nnn::export_queries(codes, 1.0f, records, bytes) == status::ok);
+    EXPECT(nnn::export_queries(codes, 1.0f, {records.data(), 1}, bytes) == status::capacity);
+
+    std::vector<nnn::hit> all(rows), best(2), c_best(2);
+    std::uint32_t found = 0, reranked = 0;
+    const nnn::matrix_f32 query(queries.data, 1, dim);
+    nnn::check(nnn::search(query, gallery, std::nullopt, std::nullopt, rows, nnn::all, {}, all, {&found, 1}));
+    std::size_t next = 99, c_next = 99;
+    EXPECT(nnn::rerank_certified(all, bias, 0.25f, 2, best, reranked, next) == status::ok && next == 0);
+    EXPECT(nnn::rerank_certified({all.data(), 1}, bias, 0.25f, 2, best, reranked, next) == status::ok && next == 4);
+    EXPECT(nnn_rerank_certified(all.data(), 1, bias.data(), rows, 0.25f, 2, c_best.data(), &reranked, &c_next) == NNN_OK && c_next == next);
+    EXPECT(nnn::rerank_certified(all, bias, 0.25f, 3, best, reranked, next) == status::capacity);
 }
 
 // With all lists probed the exact table and the exact hits; every size that is checked.
@@ -458,6 +525,10 @@ int main() {
         EXPECT(nnn::coarse_gather(gallery_codes, ids, listed, dim, scale) == status::ok);
         return nnn::matrix_i8(listed, scale, dim);
     });
+
+    changing_calls(gallery, bank);
+    changing_calls(nnn::matrix_i8(gc, gs, dim), nnn::matrix_i8(bc, bs, dim));
+    export_calls(queries, gallery, nnn::matrix_i8(gc, gs, dim));
 
     rows_of_values();
     views();

@@ -137,6 +137,8 @@ static int smoke_family(void) {
     float scale[3];
     const nnn_mat_i8 rows = {codes, scale, 3, 2, 2};
 
+    double logs[3];
+
     OK(nnn_quantize_i8(&gallery, codes, 2, scale));
     OK(nnn_logsum_init(log_sums, 3));
     OK(nnn_logsum_init(more_sums, 3));
@@ -144,6 +146,8 @@ static int smoke_family(void) {
     OK(nnn_logsum_merge(more_sums, log_sums, 3));
     OK(nnn_logsum_bias(more_sums, 3, 1000.0f, bias));
     CHECK(bias[0] > 0.7999f && bias[0] < 0.8001f && bias[2] > 0.999f && bias[2] < 1.001f);
+    OK(nnn_logsum_ln(more_sums, 3, logs));
+    CHECK(logs[0] > 799.9 && logs[0] < 800.1);
     OK(nnn_logsum_dual_bias(log_sums, 1000.0f, more_sums, 1000.0f, 3, dual));
     CHECK(dual[0] == bias[0] && dual[2] == bias[2]);
     OK(nnn_logsum_update_i8(&rows, &rows, NULL, 1000.0f, 0, 3, full_scratch, sizeof full_scratch, more_sums));
@@ -224,7 +228,7 @@ static int smoke_gates_and_evaluation(void) {
     OK(nnn_bootstrap(ranks, ranks + 1, 1, 1, 0.9, 1, resamples, 50, &gain));
     CHECK(gain.gain == 1 && gain.low == 1);
     OK(nnn_choose(ranks, 1, 1, 1, 0.9, 1, resamples, 50, &best, &helps, &gain));
-    CHECK(best == 0 && helps == 1);
+    CHECK(best == 0 && helps == 0); /* one query proves nothing */
     OK(nnn_count_occurrences(hits, &found, 1, 3, 1, counts, 3));
     OK(nnn_hubness(counts, 3, &hubness));
     CHECK(hubness.maximum == 1 && hubness.row == 2 && counts[2] == 1);

@@ -1,0 +1,3 @@
+module libnnn
+
+go 1.19

@@ -1,0 +1,398 @@
+"""Tests of nnn.py: `python3 -m unittest` in this folder. NNN_FUZZ_SECONDS=60 gives the fuzzer a minute instead of a second."""
+
+import os
+import random
+import re
+import time
+import unittest
+from pathlib import Path
+
+import nnn
+import numpy as np
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def unit(rows, dim=32, seed=0):
+    return nnn.normalize(np.random.default_rng(seed).standard_normal((rows, dim), dtype=np.float32) + np.float32(0.2))
+
+
+class Header(unittest.TestCase):
+    def test_signatures_are_those_of_the_header(self):
+        text = (REPOSITORY / "include/nnn.h").read_text()
+        code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(("//", "/*", "*", "#")))
+        declared = {}
+        for result, name, arguments in re.findall(r"([\w ]+[ *]+)(nnn_\w+)\(([^()]*)\);", code):
+            arguments = [] if arguments.strip() == "void" else arguments.split(",")
+            declared[name] = "".join(map(self.letter, [result, *arguments]))
+        self.assertGreater(len(declared), 60)
+        for name, signature in nnn._SIGNATURES.items():
+            self.assertEqual(declared[name], signature, name)
+
+    @staticmethod
+    def letter(declaration):
+        if "*" in declaration:
+            return "s" if "char" in declaration else "p"
+        types = {"size_t": "z", "uint32_t": "u", "nnn_isa": "u", "uint64_t": "U", "float": "f", "double": "d", "nnn_status": "i"}
+        return next(letter for word, letter in types.items() if word in declaration.split())
+
+
+class Golden(unittest.TestCase):
+    """The results of the C functions, bit for bit, whatever the threads."""
+
+    def setUp(self):
+        if nnn.isa() in ("scalar", "portable"):
+            self.skipTest("the bits are those of processors with fused multiply-add")
+        self.data, self.at = np.fromfile(REPOSITORY / "ffi-tests/golden/bindings.bin", np.uint8), 0
+
+    def take(self, dtype, *shape):
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        part = self.data[self.at : self.at + size]
+        self.assertEqual(len(part), size)
+        self.at += size
+        return np.frombuffer(part.tobytes(), dtype).reshape(shape)
+
+    def same(self, got, dtype, *shape):
+        self.assertEqual(np.ascontiguousarray(got).tobytes(), self.take(dtype, *shape).tobytes())
+
+    def same_hits(self, hits, queries, top):
+        array, found = self.take(nnn.HIT, queries, top), self.take("<u4", queries)
+        np.testing.assert_array_equal(hits.found, found)
+        for mine, theirs, count in zip(hits.array, array, found):
+            self.assertEqual(mine[:count].tobytes(), theirs[:count].tobytes())
+            self.assertTrue((mine["score"][count:] == -np.inf).all() and (mine["id"][count:] == 2**32 - 1).all())
+
+    def test_same_bits(self):
+        for threads in (1, 3, 7):
+            with self.subTest(threads=threads):
+                self.at = 0
+                self.check(threads)
+                self.assertEqual(self.at, len(self.data))
+
+    def check(self, threads):
+        rows, bank_rows, query_rows, dim, k, top = map(int, self.take("<u4", 6))
+        alpha, beta = map(float, self.take("<f4", 2))
+        gallery, bank, queries = (self.take("<f4", n, dim) for n in (rows, bank_rows, query_rows))
+        allow = self.take("<u8", 1)
+        table = nnn.Neighbors(rows, k)
+        for shard in (bank[30:], bank[:30]):
+            table.merge(nnn.Neighbors(rows, k).update(gallery, shard, threads=threads))
+        self.same(table.table, "<f4", rows, k)
+        bias = nnn.bias(gallery, bank, k, alpha, threads=threads)
+        self.same(bias, "<f4", rows)
+        self.assertEqual(table.bias(alpha=alpha).tobytes(), bias.tobytes())
+        grid = table.grid([1, 3, k], [0.5, alpha])
+        self.assertEqual(grid[1, 2].tobytes(), bias.tobytes())
+        self.assertEqual(grid[0, 1].tobytes(), table.bias(3, 0.5).tobytes())
+        softmax = nnn.Softmax(rows, beta).update(gallery, bank[:9], threads=threads)
+        self.same(softmax.merge(nnn.Softmax(rows, beta).update(gallery, bank[9:])).bias(), "<f4", rows)
+        self.same(nnn.scores(queries, gallery), "<f4", query_rows, rows)
+        self.same_hits(nnn.search(queries, gallery, k=top, threads=threads), query_rows, top)
+        hits_at = self.at
+        debiased = nnn.search(queries, gallery, bias, top, allow, threads=threads)
+        self.same_hits(debiased, query_rows, top)
+        bits = np.unpackbits(allow.view(np.uint8), bitorder="little")[:rows].astype(bool)
+        mean = nnn.Encoded.mean_of(bank)
+        g = nnn.Encoded(gallery, "gallery", mean)
+        for hits in (
+            nnn.search(queries, gallery, bias, top, bits, threads=threads),
+            nnn.search(nnn.Encoded(queries, "query", mean), g, bias, top, bits, threads=threads),
+        ):
+            self.at = hits_at
+            self.same_hits(hits, query_rows, top)
+        self.assertEqual(nnn.bias(g, nnn.Encoded(bank, "query", mean), k, alpha, threads=threads).tobytes(), bias.tobytes())
+        quantized = [nnn.quantize(matrix) for matrix in (gallery, bank, queries)]
+        for codes in quantized:
+            self.same(codes.codes, "i1", len(codes), dim)
+            self.same(codes.scales, "<f4", len(codes))
+        bias = nnn.bias(quantized[0], quantized[1], k, alpha, threads=threads)
+        self.same(bias, "<f4", rows)
+        self.same_hits(nnn.search(quantized[2], quantized[0], bias, top, threads=threads), query_rows, top)
+
+
+class Arrays(unittest.TestCase):
+    def test_slices_are_read_where_they_are(self):
+        wide, bank = unit(300, 40), unit(50, 32, 1)
+        for view in (wide[:, 3:35], wide[::3, 3:35], wide[5:6, :32], wide[:0, :32]):
+            copy = view.copy()
+            self.assertEqual(nnn.bias(view, bank, 4).tobytes(), nnn.bias(copy, bank, 4).tobytes())
+            np.testing.assert_array_equal(nnn.search(bank, view, k=3).array, nnn.search(bank, copy, k=3).array)
+        codes = nnn.quantize(wide)
+        part = nnn.Codes(codes.codes[::2, :32], codes.scales[::2].copy())
+        whole = nnn.Codes(codes.codes[::2, :32].copy(), part.scales)
+        self.assertEqual(nnn.bias(part, nnn.quantize(bank), 4).tobytes(), nnn.bias(whole, nnn.quantize(bank), 4).tobytes())
+
+    def test_outputs_are_written_where_they_are(self):
+        gallery, bank = unit(100), unit(50, seed=1)
+        out = np.zeros(102, np.float32)
+        returned = nnn.bias(gallery, bank, out=out[1:101])
+        self.assertEqual(out[1:101].tobytes(), nnn.bias(gallery, bank).tobytes())
+        self.assertTrue(np.shares_memory(returned, out) and out[0] == out[101] == 0)
+        copy = gallery * 3
+        self.assertIs(nnn.normalize(copy, out=copy), copy)
+        np.testing.assert_allclose(copy, gallery, rtol=1e-6)
+        table = np.zeros((50, 120), np.float32)
+        nnn.scores(bank, gallery, out=table[:, 10:110])
+        np.testing.assert_allclose(table[:, 10:110], bank @ gallery.T, atol=1e-6)
+        self.assertTrue((table[:, :10] == 0).all() and (table[:, 110:] == 0).all())
+
+    def test_searches_with_threads_over_queries_and_over_rows(self):
+        gallery = unit(20000, 16)
+        bias = nnn.bias(gallery, unit(64, 16, 1), 4)
+        for count in (0, 1, 17, 100):
+            queries = unit(count, 16, 2)
+            one = nnn.search(queries, gallery, bias, 7, threads=1)
+            for threads in (2, 4):
+                many = nnn.search(queries, gallery, bias, 7, threads=threads)
+                self.assertEqual(many.array.tobytes(), one.array.tobytes())
+            parts = nnn.search(queries, gallery[:5000], bias[:5000], 7)
+            nnn.merge_hits(parts, nnn.search(queries, gallery[5000:], bias[5000:], 7), offset=5000)
+            self.assertEqual(parts.array.tobytes(), one.array.tobytes())
+
+    def test_against_numpy(self):
+        gallery, bank, queries = unit(200), unit(80, seed=1), unit(20, seed=2)
+        bias = nnn.bias(gallery, bank, 5, 0.75)
+        expected = 0.75 * np.sort(gallery.astype(float) @ bank.T.astype(float))[:, -5:].mean(1)
+        np.testing.assert_allclose(bias, expected, atol=1e-6)
+        np.testing.assert_allclose(nnn.mean_bias(gallery, bank, 0.5), 0.5 * gallery.astype(float) @ bank.mean(0, dtype=float), atol=1e-6)
+        debiased = queries.astype(float) @ gallery.T - bias
+        hits = nnn.search(queries, gallery, bias, 3)
+        np.testing.assert_array_equal(hits.ids, np.argsort(-debiased)[:, :3])
+        plain = nnn.search(queries, gallery, k=200)
+        again = nnn.rerank(plain.ids.astype(np.int64), plain.scores, bias, 3)
+        self.assertEqual(again.array.tobytes(), hits.array.tobytes())
+        partial = plain.ids.astype(np.int64)
+        partial[:, 2:] = -1
+        np.testing.assert_array_equal(nnn.rerank(partial, plain.scores, bias, 3).found, np.full(20, 2))
+        answers = list(range(20))
+        ranks = nnn.ranks(queries, gallery, answers, np.stack([bias, 2 * bias]))
+        order = np.argsort(-debiased)
+        np.testing.assert_array_equal(ranks[1], [1 + list(order[q]).index(q) for q in answers])
+        self.assertEqual(nnn.recall(ranks[1], 10), np.mean(ranks[1] <= 10))
+        best, helps, (gain, low, high) = nnn.choose(ranks, 10)
+        self.assertIn(best, (0, 1))
+        self.assertTrue(low <= gain <= high and (low > 0 or not helps))
+        np.testing.assert_array_equal(nnn.ranks(queries, gallery, [[q, 3] for q in answers]).shape, (1, 20))
+        report = nnn.hubness(hits, 200)
+        np.testing.assert_array_equal(report["counts"], np.bincount(hits.ids.ravel(), minlength=200))
+        self.assertEqual(report["maximum"], report["counts"].max())
+
+    def test_exported_vectors_rank_as_search_does(self):
+        gallery, bank, queries = unit(300) * 2, unit(80, seed=1), unit(9, seed=2)
+        bias = nnn.bias(gallery, bank, 5)
+        hits = nnn.search(queries, gallery, bias, 10)
+        for form in nnn.Export.FORMS:
+            with self.subTest(form=form):
+                export = nnn.Export(gallery, bias, form, multiple=4)
+                rows, vectors = export.rows(gallery, bias, threads=3).astype(float), export.queries(queries).astype(float)
+                self.assertEqual((rows.shape[1] % 4, vectors.shape[1]), (0, rows.shape[1]))
+                if form == "l2":
+                    values = ((vectors[:, None] - rows[None]) ** 2).sum(2)
+                else:
+                    values = vectors @ rows.T
+                    if form == "cosine":
+                        values /= np.linalg.norm(vectors, axis=1)[:, None] * np.linalg.norm(rows, axis=1)
+                order = np.argsort(values if form == "l2" else -values)[:, :10]
+                np.testing.assert_array_equal(order, hits.ids)
+                found = np.take_along_axis(values, order, 1).astype(np.float32)
+                np.testing.assert_allclose(export.scores(queries, found), hits.scores, atol=2e-5)
+        wide = nnn.Export(gallery[:9], bias[:9], "l2", norm2=9, bias_min=-1, bias_max=1)
+        self.assertEqual((wide.norm2, wide.bias_min, wide.bias_max), (9, -1, 1))
+        self.assertEqual(wide.rows(gallery, bias).shape, (300, wide.dim))
+        with self.assertRaisesRegex(nnn.Error, "nnn_export_rows"):
+            nnn.Export(gallery[:9] / 2, bias[:9], "l2").rows(gallery, bias)
+
+    def test_machine(self):
+        self.assertIn(nnn.isa(), nnn.isas())
+        self.assertRegex(nnn.version(), r"^\d+\.\d+\.\d+$")
+        best, gallery = nnn.isa(), unit(30)
+        for name in nnn.isas():
+            nnn.select_isa(name)
+            self.assertEqual(nnn.isa(), name)
+            np.testing.assert_allclose(nnn.scores(gallery, gallery), gallery @ gallery.T, atol=1e-6)
+        nnn.select_isa()
+        self.assertEqual(nnn.isa(), best)
+
+
+class RealEmbeddings(unittest.TestCase):
+    """The shipped embeddings, as a notebook would use them: the figures of README."""
+
+    def test_figures(self):
+        folder = REPOSITORY / "examples/data/pydoc-minilm"
+        gallery, bank, queries = (nnn.normalize(np.load(folder / f"{name}.npy").astype(np.float32)) for name in ("gallery", "bank", "queries"))
+        bias = nnn.bias(gallery, bank, k=16, alpha=0.75)
+        ranks = nnn.ranks(queries, gallery, np.load(folder / "answers.npy"), bias)
+        recalls = [[round(100 * nnn.recall(row, k), 1) for k in (1, 5, 10)] for row in ranks]
+        self.assertEqual(recalls, [[43.3, 70.4, 77.7], [46.3, 73.3, 79.9]])
+        for biases, skewness, maximum in ((None, 1.74, 51), (bias, 0.97, 30)):
+            report = nnn.hubness(nnn.search(queries, gallery, biases, 10), len(gallery))
+            self.assertEqual((round(report["skewness"], 2), report["maximum"]), (skewness, maximum))
+
+
+class Errors(unittest.TestCase):
+    """Each names the argument and what to do; nothing is written."""
+
+    def refused(self, kind, argument, remedy, function, *arguments, **options):
+        with self.assertRaises(kind) as caught:
+            function(*arguments, **options)
+        self.assertRegex(str(caught.exception), rf"^{argument}(:| ).*{remedy}")
+
+    def test_arguments(self):
+        gallery, bank, queries = unit(100), unit(50, seed=1), unit(3, seed=2)
+        bias, hits = nnn.bias(gallery, bank), nnn.search(queries, gallery)
+        mean = nnn.Encoded.mean_of(bank)
+        frozen = np.zeros(100, np.float32)
+        frozen.flags.writeable = False
+        for case in (
+            (TypeError, "gallery", "asarray", nnn.bias, [[1.0]], bank),
+            (TypeError, "gallery", "astype", nnn.bias, gallery.astype(float), bank),
+            (nnn.Error, "gallery", "dimensions", nnn.bias, gallery[None], bank),
+            (nnn.Error, "queries", "None, :", nnn.search, queries[0], gallery),
+            (nnn.Error, "gallery", "ascontiguousarray", nnn.bias, gallery[:, ::2], bank),
+            (nnn.Error, "gallery", "ascontiguousarray", nnn.bias, gallery[::-1], bank),
+            (nnn.Error, "gallery", "ascontiguousarray", nnn.bias, gallery.T, bank),
+            (nnn.Error, "bank", "one model", nnn.bias, gallery, bank[:, :8].copy()),
+            (nnn.Error, "gallery", "1 to", nnn.bias, np.empty((3, 0), np.float32), bank),
+            (nnn.Error, "bank", "no rows", nnn.bias, gallery, bank[:0]),
+            (nnn.Error, "k", "50 rows", nnn.bias, gallery, bank, 51),
+            (nnn.Error, "k", "1 to", nnn.bias, gallery, bank, 0),
+            (TypeError, "k", "whole number", nnn.bias, gallery, bank, 1.5),
+            (TypeError, "k", "whole number", nnn.search, queries, gallery, None, True),
+            (nnn.Error, "alpha", "finite", nnn.bias, gallery, bank, 5, float("nan")),
+            (nnn.Error, "alpha", "finite", nnn.bias, gallery, bank, 5, 1e39),
+            (TypeError, "alpha", "number", nnn.bias, gallery, bank, 5, "a"),
+            (nnn.Error, "out", "shape", lambda: nnn.bias(gallery, bank, out=np.empty(99, np.float32))),
+            (nnn.Error, "out", "written", lambda: nnn.bias(gallery, bank, out=frozen)),
+            (TypeError, "bank", "one form", nnn.bias, gallery, nnn.quantize(bank)),
+            (nnn.Error, "bank", "same", nnn.bias, nnn.Encoded(gallery), nnn.Encoded(bank, "query", mean)),
+            (nnn.Error, "gallery", "side", nnn.bias, nnn.Encoded(bank, "query"), nnn.Encoded(bank, "query")),
+            (nnn.Error, "side", "gallery", nnn.Encoded, gallery, "bank"),
+            (nnn.Error, "bias", "this gallery", nnn.search, queries, gallery, bias[:99]),
+            (nnn.Error, "allow", "100", nnn.search, queries, gallery, bias, 5, np.ones(99, bool)),
+            (nnn.Error, "allow", "needed", nnn.search, queries, gallery, bias, 5, np.ones(1, np.uint64)),
+            (nnn.Error, "threads", "1 to", lambda: nnn.search(queries, gallery, threads=0)),
+            (nnn.Error, "scales", "100", nnn.Codes, gallery.astype(np.int8), np.ones(3, np.float32)),
+            (nnn.Error, "ids", "100 gallery rows", nnn.rerank, np.full((1, 2), 100), np.ones((1, 2), np.float32), bias),
+            (TypeError, "ids", "whole", nnn.rerank, np.ones((1, 2)), np.ones((1, 2), np.float32), bias),
+            (nnn.Error, "gallery", "table of 9", nnn.Neighbors(9, 2).update, gallery, bank),
+            (nnn.Error, "ks", "ascend", nnn.Neighbors(9, 2).update(gallery[:9], bank).grid, [2, 1], [0.5]),
+            (nnn.Error, "other", "same rows", nnn.Neighbors(9, 2).merge, nnn.Neighbors(8, 2)),
+            (nnn.Error, "other", "queries", nnn.merge_hits, hits, nnn.search(queries[:2], gallery)),
+            (nnn.Error, "answers", "per query", nnn.ranks, queries, gallery, [1]),
+            (nnn.Error, "answers", "has 100", nnn.ranks, queries, gallery, [1, 2, 100]),
+            (nnn.Error, "form", "cosine", nnn.Export, gallery, bias, "ip"),
+            (TypeError, "bias", "makes one", nnn.Export, gallery, None, "l2"),
+            (nnn.Error, "alpha", "l2", nnn.Export(gallery, bias, "l2").queries, queries, 0.5),
+            (nnn.Error, "queries", "32", nnn.Export(gallery, bias, "l2").queries, queries[:, :5].copy()),
+            (nnn.Error, "name", "auto", nnn.select_isa, "sse9"),
+        ):
+            with self.subTest(case=case[:3]):
+                self.refused(*case)
+
+    def test_bad_values_are_found_and_nothing_is_written(self):
+        gallery, bank, queries = unit(3000), unit(50, seed=1), unit(3, seed=2)
+        bias = nnn.bias(gallery, bank)
+        bad = gallery.copy()
+        bad[2500, 7] = np.nan
+        out = np.full(3000, 9, np.float32)
+        self.refused(nnn.Error, r"gallery\[2500, 7\]", "repair", lambda: nnn.bias(bad, bank, out=out))
+        self.assertTrue((out == 9).all())
+        table = nnn.Neighbors(3000, 4).update(gallery, bank[:9])
+        before = table.table.tobytes()
+        self.refused(nnn.Error, "gallery", "repair", table.update, bad, bank)
+        self.assertEqual(table.table.tobytes(), before)
+        self.assertEqual(nnn.find_nonfinite(bad), (2500, 7))
+        self.assertIsNone(nnn.find_nonfinite(gallery))
+        queries[2, 1] = np.inf
+        self.refused(nnn.Error, r"queries\[2, 1\]", "repair", nnn.search, queries, gallery, bias)
+        bias[17] = np.nan
+        self.refused(nnn.Error, r"bias\[17\]", "repair", nnn.search, gallery[:3], gallery, bias)
+        # A row that is no number is simply no hit.
+        self.assertNotIn(2500, nnn.search(gallery[:3], bad, k=3000).ids)
+
+
+class Fuzz(unittest.TestCase):
+    """Random calls with arguments of every kind: an answer, or an exception that names an argument; never a crash."""
+
+    def test_random_arguments(self):
+        seconds, seed = float(os.environ.get("NNN_FUZZ_SECONDS", "1")), int(os.environ.get("NNN_FUZZ_SEED", time.time_ns() % 10**9))
+        pick = random.Random(seed)
+        functions = [nnn.bias, nnn.search, nnn.scores, nnn.normalize, nnn.quantize, nnn.find_nonfinite, nnn.rerank, nnn.mean_bias,
+                     nnn.ranks, nnn.recall, nnn.choose, nnn.hubness, nnn.merge_hits, nnn.Codes, nnn.Encoded, nnn.Encoded.mean_of,
+                     self.neighbors, self.softmax, self.export]  # fmt: skip
+        end, answered, refused = time.monotonic() + seconds, 0, 0
+        while time.monotonic() < end:
+            function = pick.choice(functions)
+            arguments = [self.value(pick) for _ in range(pick.randrange(1, 7))]
+            # Most calls begin well, so that what comes after it is looked at.
+            good = unit(40, 8, pick.randrange(9)), unit(30, 8, pick.randrange(9)), pick.choice([1, 5, None]), 0.75
+            kept = pick.choice([0, 1, 2, 2, 2, 3, 4])
+            arguments[:kept] = good[:kept]
+            try:
+                function(*arguments)
+                answered += 1
+            except (nnn.Error, TypeError) as error:
+                self.assertGreater(len(str(error)), 10)
+                refused += 1
+            except MemoryError:
+                refused += 1
+            except Exception as error:
+                raise AssertionError(f"seed {seed}: {function.__qualname__}{tuple(arguments)!r}") from error
+        print(f"fuzz: {answered} calls answered, {refused} refused, seed {seed}")
+        self.assertGreater(min(answered, refused), 20)
+
+    @staticmethod
+    def neighbors(gallery, bank, k=3, *more):
+        table = nnn.Neighbors(len(gallery), k)
+        table.update(gallery, bank)
+        table.merge(table.__class__(table=table.table.copy()))
+        return table.bias(*more), table.grid(*more[:2])
+
+    @staticmethod
+    def softmax(gallery, bank, beta=20.0, *more):
+        return nnn.Softmax(len(gallery), beta).update(gallery, bank, *more).bias()
+
+    @staticmethod
+    def export(gallery, queries, form="l2", *more):
+        export = nnn.Export(gallery, nnn.bias(gallery, queries, 1), form if isinstance(form, str) else "cosine", *more)
+        values = (export.queries(queries) @ export.rows(gallery, nnn.bias(gallery, queries, 1)).T).astype(np.float32)
+        return export.scores(queries, values, *more)
+
+    @staticmethod
+    def value(pick):
+        generator = np.random.default_rng(pick.randrange(2**32))
+        dim = pick.choice([8, 8, 8, 8, 1, 0, 9, 33])
+        matrix = generator.standard_normal((pick.choice([0, 1, 5, 40, 40, 300]), dim), dtype=np.float32)
+        match pick.randrange(16):
+            case 0 | 1 | 2 | 3:
+                return matrix
+            case 4:
+                if matrix.size:
+                    matrix.flat[pick.randrange(matrix.size)] = pick.choice([np.nan, np.inf, -np.inf, 3e38, 1e-45])
+                return matrix
+            case 5:
+                return pick.choice([matrix[::2], matrix[:, ::2], matrix[::-1], matrix.T, matrix[:, 1:], matrix[None], matrix.ravel()])
+            case 6:
+                return matrix.astype(pick.choice([np.float64, np.int8, np.float16, np.int64, np.uint32, ">f4", bool, object]))
+            case 7:
+                return nnn.quantize(matrix) if dim else None
+            case 8:
+                return nnn.Encoded(matrix, pick.choice(["gallery", "query"])) if dim else None
+            case 9:
+                return nnn.search(matrix, matrix, k=pick.choice([1, 5])) if dim else None
+            case 10:
+                return np.frombuffer(matrix.tobytes() + b"abcd", np.uint8)[1 : 1 + matrix.nbytes].view(np.float32).reshape(matrix.shape)
+            case 11:
+                return pick.choice([0, 1, 2, 5, 16, -1, 2**31, 2**32, 2**64, -(2**70), True])
+            case 12:
+                return pick.choice([0.0, 0.75, -1.5, 20.0, 1e30, 1e39, float("nan"), float("inf"), np.float32(0.5), 1 + 2j])
+            case 13:
+                return np.broadcast_to(np.float32(0.5), (5, 8)) if pick.random() < 0.5 else np.ones(40, bool)
+            case 14:
+                return generator.integers(0, 60, pick.choice([40, (5, 8), (40,)])).astype(pick.choice([np.uint32, np.int64, np.uint64]))
+            case _:
+                return pick.choice([None, "query", "gallery", b"x", [], [1, 2], [[1], [2, 3]], {}, object(), nnn])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,2 @@
+#include <nnn.h>
+#include <nnn_cpu.h>

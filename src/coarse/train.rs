@@ -5,6 +5,7 @@ use crate::cpu::{self, Supported};
 use crate::dot::{ensure_finite, row_span};
 use crate::kernel::{self, SCRATCH_MIN, Sink, Span, TILE_BYTES, words_as};
 use crate::matrix::{Matrix, span};
+use crate::random::Random;
 use crate::status::{Error, Result, Status, ensure};
 use crate::topk::bits;
 use core::num::NonZeroUsize;
@@ -138,10 +139,10 @@ pub fn coarse_train(
     let (offsets, tiles) = words.split_at_mut_checked(lists + 1).ok_or(TOO_SMALL)?;
     let (scores, tiles) = (words_as::<f32>(scores), words_as::<u8>(tiles));
 
-    let mut random = seed;
+    let mut random = Random::new(seed);
     for (l, centroid) in centroids.chunks_exact_mut(dim.max(1)).enumerate() {
         let (first, end) = (stretch(l, lists, rows), stretch(l + 1, lists, rows));
-        let row = (first + (next(&mut random) % (end.saturating_sub(first).max(1)) as u64) as usize).min(rows - 1);
+        let row = (first + (random.next() % (end.saturating_sub(first).max(1)) as u64) as usize).min(rows - 1);
         set_unit(isa, centroid, sample.row(row).unwrap_or_default());
     }
     for _ in 0..rounds {
@@ -166,14 +167,6 @@ pub fn coarse_train(
 fn stretch(l: usize, lists: usize, rows: usize) -> usize {
     let lists = NonZeroUsize::new(lists).unwrap_or(NonZeroUsize::MIN);
     l * (rows / lists) + l.min(rows % lists)
-}
-
-/// splitmix64 (Steele, Lea and Flood, 2014).
-fn next(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let z = (*state ^ (*state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
 
 /// The row, scaled to unit length; zeros stay.

@@ -3,7 +3,8 @@
 //! One thread, by the clock of the thread; pin it (`taskset -c 1`). Prints Markdown tables.
 //!
 //! A generated clustered set (seeded; 200,000 x 384 bank, 20,000 gallery rows); or `-- --set FOLDER`: gallery.npy, queries.npy,
-//! bank.npy, ground_truth.npy as `scripts/wordnet.py` makes them. `-- --svg FILE` draws the curve.
+//! bank.npy, ground_truth.npy as `scripts/wordnet.py` makes them. `-- --lists 1` is how many lists there are, in square roots of
+//! the rows (4 when not given); `-- --svg FILE` draws the curve.
 
 use ffi_tests::data::Random;
 use nnn::{Element, Hit, Matrix, Neighbors};
@@ -162,6 +163,12 @@ fn exact_bias<T: Element>(gallery: &Matrix<T>, bank: &Matrix<T>) -> Vec<f32> {
     bias
 }
 
+/// `--lists`, 4 when not given, times the square root of the rows.
+fn lists_for(rows: usize) -> usize {
+    let factor: f64 = argument("--lists").map_or(4.0, |text| text.parse().expect("--lists takes a number"));
+    ((factor * (rows as f64).sqrt()) as usize).max(1)
+}
+
 fn argument(name: &str) -> Option<String> {
     let args: Vec<String> = std::env::args().collect();
     args.iter().position(|a| a == name).and_then(|i| args.get(i + 1)).cloned()
@@ -212,7 +219,7 @@ fn curve(gallery: &Rows, bank: &Rows) -> Vec<Point> {
     println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
     for halvings in (0..5).rev() {
         let n = bank.rows() >> halvings;
-        let lists = (4.0 * (n as f64).sqrt()) as usize;
+        let lists = lists_for(n);
         let part = bank.part(0, n);
         let (build, index) = seconds(|| Index::new(&part, lists));
         let error = |probes: usize, exact: &[f32]| {
@@ -260,7 +267,7 @@ fn least(lists: usize, good: impl Fn(usize) -> bool) -> usize {
 
 fn recall(gallery: &Rows, queries: &Rows, bank: &Rows, truth: Option<&Rows>) {
     let (all, queries) = (gallery.all(), queries.all());
-    let bank_index = Index::new(&bank.all(), (4.0 * (bank.rows() as f64).sqrt()) as usize);
+    let bank_index = Index::new(&bank.all(), lists_for(bank.rows()));
     let step = gallery.rows() / SAMPLE;
     let data = (0..SAMPLE).flat_map(|i| gallery.data[i * step * gallery.dim..][..gallery.dim].to_vec()).collect();
     let sample = Rows { data, dim: gallery.dim };
@@ -282,7 +289,7 @@ fn recall(gallery: &Rows, queries: &Rows, bank: &Rows, truth: Option<&Rows>) {
         })
     };
     let (time, (hits, found)) = seconds(|| exact_of(Some(&bias)));
-    let index = Index::new(&all, (4.0 * (gallery.rows() as f64).sqrt()) as usize);
+    let index = Index::new(&all, lists_for(gallery.rows()));
     let run = |probes| {
         let (own, own_found, pairs) = index.search(&queries, &bias, probes);
         (nnn::hits_recall(&hits, &found, &own, &own_found, TOP).expect("as many"), pairs, own)

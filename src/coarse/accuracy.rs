@@ -50,7 +50,7 @@ pub fn hits_recall(exact: &[Hit], exact_found: &[u32], hits: &[Hit], found: &[u3
     ensure(total.is_some_and(|total| exact.len() >= total), Status::Capacity, "exact")?;
     ensure(total.is_some_and(|total| hits.len() >= total), Status::Capacity, "hits")?;
     let lists = |hits, found| {
-        core::iter::zip(<[Hit]>::chunks_exact(hits, k), found)
+        core::iter::zip(<[Hit]>::chunks_exact(hits, k.max(1)), found)
             .map(|(hits, n): (&[Hit], &u32)| hits.get(..*n as usize).unwrap_or_default())
     };
     let (mut kept, mut all) = (0u64, 0u64);

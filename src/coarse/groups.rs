@@ -68,7 +68,7 @@ impl<'a> Groups<'a> {
         let rows = rows.clamp(1, ROWS);
         let full = full_work(probes, dim)?;
         let work = if words.len().saturating_sub(full) >= each * rows.min(64) { full } else { words.len() / 2 };
-        let work = work.clamp(least_work(probes, dim), words.len().saturating_sub(each).max(least_work(probes, dim)));
+        let work = work.min(words.len().saturating_sub(each)).max(least_work(probes, dim));
         let (work, words) = words.split_at_mut_checked(work)?;
         let rows = words.len().checked_div(each).map_or(rows, |fit| fit.min(rows));
         let (picks, words) = words.split_at_mut_checked(rows * probes)?;
@@ -104,7 +104,7 @@ impl<'a> Groups<'a> {
             let (hits, words) = words.split_at_mut_checked(count * probes * 2)?;
             let (found, words) = words.split_at_mut_checked(count)?;
             let (values, hits, words) = (words_as::<f32>(values), words_as::<Hit>(hits), words_as::<u8>(words));
-            for (i, values) in values.chunks_exact_mut(dim).enumerate() {
+            for (i, values) in values.chunks_exact_mut(dim.max(1)).enumerate() {
                 let at = rows.first + done + i;
                 let scale = m.scale(at);
                 m.row(at)?.iter().zip(values).for_each(|(x, value)| *value = x.to_f64() as f32 * scale);
@@ -121,8 +121,8 @@ impl<'a> Groups<'a> {
                     add_block(isa, best, held, block, scores, None);
                 }
             });
-            let picks = picks.chunks_exact_mut(probes).skip(done);
-            for ((picks, hits), found) in picks.zip(hits.chunks_exact(probes)).zip(found.iter()) {
+            let picks = picks.chunks_exact_mut(probes.max(1)).skip(done);
+            for ((picks, hits), found) in picks.zip(hits.chunks_exact(probes.max(1))).zip(found.iter()) {
                 picks.iter_mut().zip(hits.iter().take(*found as usize)).for_each(|(pick, hit)| *pick = hit.id);
             }
             done += count;
@@ -169,7 +169,7 @@ impl<'a> Groups<'a> {
 /// Rows that are multiplied at once.
 fn gathered_rows(work: usize, spare: usize, dim: usize) -> usize {
     let room = work.saturating_sub(spare.max(TILES_MIN)).min(GATHERED_WORDS).max(work.saturating_sub(TILES_MIN) / 4);
-    (room / (dim.max(1) + 1)).clamp(1, GATHERED_MAX)
+    room.checked_div(dim + 1).unwrap_or(1).clamp(1, GATHERED_MAX)
 }
 
 /// Copies the rows next to each other, and gives them and the rest of the memory away.

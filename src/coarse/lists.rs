@@ -28,7 +28,7 @@ pub fn coarse_lists(assigned: &[u32], offsets: &mut [u32], ids: &mut [u32]) -> R
 
 /// The places of `keys` in the order of the keys, equal keys ascending; keys that `offsets` has no room for are left out.
 pub(super) fn counting_sort(keys: &[u32], offsets: &mut [u32], places: &mut [u32]) {
-    let lists = offsets.len().saturating_sub(1);
+    let Some(lists) = offsets.len().checked_sub(1) else { return };
     offsets.fill(0);
     for key in keys {
         // One further on, so that the sums below are where each list begins.
@@ -51,9 +51,9 @@ pub(super) fn counting_sort(keys: &[u32], offsets: &mut [u32], places: &mut [u32
         }
     }
     // Every list now begins where the next one should.
-    offsets.copy_within(..lists, 1);
-    if let Some(first) = offsets.first_mut() {
-        *first = 0;
+    let mut begin = 0;
+    for offset in offsets.iter_mut() {
+        begin = core::mem::replace(offset, begin);
     }
 }
 
@@ -68,7 +68,7 @@ pub(super) fn list(offsets: &[u32], l: usize) -> Span {
 /// Refuses offsets that are not those of `lists` lists of `rows` rows.
 pub(super) fn check_offsets(offsets: &[u32], lists: usize, rows: usize) -> Result<()> {
     let ends = offsets.first() == Some(&0) && offsets.get(lists).is_some_and(|end| *end as usize == rows);
-    let ascending = offsets.get(..=lists).is_some_and(|offsets| offsets.is_sorted());
+    let ascending = offsets.get(..=lists).is_some_and(|offsets| offsets.is_sorted_by(|a, b| a <= b));
     ensure(ends && ascending, Status::Value, "offsets")
 }
 
@@ -100,7 +100,7 @@ pub fn coarse_check(rows: usize, offsets: &[u32], ids: &[u32], scratch: &mut [u8
     };
     let ascends = |l| {
         let Span { first, count } = list(offsets, l);
-        ids.get(first..).and_then(|ids| ids.get(..count)).is_some_and(|ids| ids.is_sorted())
+        ids.get(first..).and_then(|ids| ids.get(..count)).is_some_and(|ids| ids.is_sorted_by(|a, b| a <= b))
     };
     ensure(ids.iter().all(|id| once(*id)) && (0..lists).all(ascends), Status::Value, "ids")
 }
@@ -137,7 +137,7 @@ fn check_gather<T: Element>(src: &Matrix<T>, ids: &[u32], dst: &[T], dst_stride:
 pub(super) fn gather<T: Element>(src: &Matrix<T>, ids: &[u32], dst: &mut [T], stride: usize, scale: &mut [f32]) {
     for (id, dst) in ids.iter().zip(dst.chunks_mut(stride.max(1))) {
         if let (Some(row), Some(dst)) = (src.row(*id as usize), dst.get_mut(..src.dim())) {
-            dst.copy_from_slice(row);
+            dst.iter_mut().zip(row).for_each(|(to, from)| *to = *from);
         }
     }
     for (id, scale) in ids.iter().zip(scale) {

@@ -150,8 +150,10 @@ pub fn coarse_bias(table: &[f32], rows: usize, table_k: usize, k: usize, alpha: 
     ensure(parts().all(|row| is_table(row, k)), Status::Value, "table")?;
     ensure(alpha.is_finite(), Status::Value, "alpha")?;
     ensure(biases().flatten().all(|bias| (bias as f32).is_finite()), Status::Value, "alpha")?;
-    for (out, bias) in out.iter_mut().zip(biases().flatten()) {
-        *out = bias as f32 + 0.0;
+    let mut short = 0;
+    for (out, row) in out.iter_mut().zip(parts()) {
+        *out = row_bias(row, seen(row), alpha).unwrap_or(0.0) as f32 + 0.0;
+        short += usize::from(seen(row) < k);
     }
-    Ok(parts().filter(|row| seen(row) < k).count())
+    Ok(short)
 }

@@ -92,7 +92,7 @@ pub fn coarse_search<T: Element>(
                 for (g, members) in members.chunks(group).enumerate() {
                     let span = Span::new(g * group, members.len());
                     T::grid(isa, gathered, span, gallery, block, scores, block.count);
-                    for (q, scores) in members.iter().zip(scores.chunks_exact_mut(block.count)) {
+                    for (q, scores) in members.iter().zip(scores.chunks_exact_mut(block.count.max(1))) {
                         let (best, held) = list_of(hits, found, chunk.first + *q as usize, k)?;
                         if kernel::debias(isa, scores, biases, beyond(best, *held)) {
                             add(isa, best, held, scores, ids, allow);

@@ -5,8 +5,10 @@ use crate::cpu::{self, Supported};
 use crate::dot::{ensure_finite, row_span};
 use crate::kernel::{self, SCRATCH_MIN, Sink, Span, TILE_BYTES, words_as};
 use crate::matrix::{Matrix, span};
+use crate::random::Random;
 use crate::status::{Error, Result, Status, ensure};
 use crate::topk::bits;
+use core::num::NonZeroUsize;
 use core::ops::Range;
 
 /// Least scratch of [`coarse_assign`]: that of the tiles, and one row's score at any alignment.
@@ -137,17 +139,17 @@ pub fn coarse_train(
     let (offsets, tiles) = words.split_at_mut_checked(lists + 1).ok_or(TOO_SMALL)?;
     let (scores, tiles) = (words_as::<f32>(scores), words_as::<u8>(tiles));
 
-    let mut random = seed;
-    for (l, centroid) in centroids.chunks_exact_mut(dim).enumerate() {
+    let mut random = Random::new(seed);
+    for (l, centroid) in centroids.chunks_exact_mut(dim.max(1)).enumerate() {
         let (first, end) = (stretch(l, lists, rows), stretch(l + 1, lists, rows));
-        let row = first + (next(&mut random) % (end.saturating_sub(first).max(1)) as u64) as usize;
+        let row = (first + (random.next() % (end.saturating_sub(first).max(1)) as u64) as usize).min(rows - 1);
         set_unit(isa, centroid, sample.row(row).unwrap_or_default());
     }
     for _ in 0..rounds {
         let view = Matrix::new(&*centroids, lists, dim)?;
         assign(isa, sample, Span::new(0, rows), &view, tiles, assigned, scores).ok_or(TOO_SMALL)?;
         counting_sort(assigned, offsets, ids);
-        for (l, centroid) in centroids.chunks_exact_mut(dim).enumerate() {
+        for (l, centroid) in centroids.chunks_exact_mut(dim.max(1)).enumerate() {
             let Span { first, count } = list(offsets, l);
             sum.fill(0.0);
             for id in ids.iter().skip(first).take(count) {
@@ -163,15 +165,8 @@ pub fn coarse_train(
 
 /// Where stretch `l` of `lists` begins.
 fn stretch(l: usize, lists: usize, rows: usize) -> usize {
-    ((l as u128 * rows as u128) / lists.max(1) as u128) as usize
-}
-
-/// splitmix64 (Steele, Lea and Flood, 2014).
-fn next(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let z = (*state ^ (*state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
+    let lists = NonZeroUsize::new(lists).unwrap_or(NonZeroUsize::MIN);
+    l * (rows / lists) + l.min(rows % lists)
 }
 
 /// The row, scaled to unit length; zeros stay.
@@ -195,7 +190,7 @@ fn fill_empty(isa: Supported, sample: &Matrix<f32>, centroids: &mut [f32], offse
     let lists = offsets.len() - 1;
     // Empty lists are split off the largest, then the next: all from the largest would leave it with many of its outliers.
     let mut above = (u32::MAX, 0);
-    for (l, centroid) in centroids.chunks_exact_mut(sample.dim()).enumerate() {
+    for (l, centroid) in centroids.chunks_exact_mut(sample.dim().max(1)).enumerate() {
         if list(offsets, l).count > 0 {
             continue;
         }

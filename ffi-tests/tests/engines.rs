@@ -10,7 +10,7 @@ const FOLDER: &str = env!("CARGO_TARGET_TMPDIR");
 
 fn has_header(header: &str) -> bool {
     let include = format!("#include <{header}>");
-    let source = Path::new(FOLDER).join(format!("probe-{}.cpp", std::process::id()));
+    let source = Path::new(FOLDER).join(format!("probe-{}-{}.cpp", header.replace('/', "-"), std::process::id()));
     std::fs::write(&source, include).expect("write the probe");
     let found = Command::new("c++").args(["-std=c++17", "-E"]).arg(&source).stdout(Stdio::null()).stderr(Stdio::null()).status();
     std::fs::remove_file(source).expect("remove the probe");

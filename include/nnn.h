@@ -134,9 +134,6 @@
 /// Form of vectors for an index by cosine. Cosines divide by the lengths: vectors of the inner-product form are wrong there.
 #define NNN_FORM_COSINE 2
 
-/// The rank of an answer that is not among the hits, or whose score is not finite.
-#define NOT_RANKED UINT32_MAX
-
 /// Result of a call: NNN_OK, or the first of the errors below that applies.
 typedef int32_t nnn_status;
 

@@ -121,8 +121,9 @@ impl<'a> Groups<'a> {
                     add_block(isa, best, held, block, scores, None);
                 }
             });
-            let picks = picks.chunks_exact_mut(probes.max(1)).skip(done);
-            for ((picks, hits), found) in picks.zip(hits.chunks_exact(probes.max(1))).zip(found.iter()) {
+            for (i, found) in found.iter().enumerate() {
+                let picks = picks.get_mut((done + i).wrapping_mul(probes)..).and_then(|p| p.get_mut(..probes)).unwrap_or_default();
+                let hits = hits.get(i.wrapping_mul(probes)..).unwrap_or_default();
                 picks.iter_mut().zip(hits.iter().take(*found as usize)).for_each(|(pick, hit)| *pick = hit.id);
             }
             done += count;

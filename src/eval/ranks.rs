@@ -225,12 +225,14 @@ pub fn ranks<T: Element>(
                 *greatest = from_key(kernel::min_max(isa, scores.get(..chunk.count).unwrap_or_default()).1);
             }
             // A bias stays in the first cache level while all queries pass over it.
-            for (c, best) in values.chunks_exact(block).zip(ids.chunks_exact(block)).enumerate() {
+            // (Two chunked slices in one zip would divide by their size, which a build for size does not see to be above 0.)
+            for (c, values) in values.chunks_exact(block).enumerate() {
+                let ids = ids.get(c * block..).unwrap_or_default();
                 let bias = bias_of(c).and_then(|b| b.get(first..)?.get(..chunk.count));
                 let least = bias.map_or(0.0, |bias| from_key(kernel::min_max(isa, bias).0));
                 let ranks = out.get_mut(c * queries.rows() + q..).unwrap_or_default();
                 let runs = ranks.iter_mut().take(group.count).zip(scores.chunks_exact(CHUNK)).zip(&greatest);
-                for (((rank, scores), greatest), (value, id)) in runs.zip(best.0.iter().zip(best.1)) {
+                for (((rank, scores), greatest), (value, id)) in runs.zip(values.iter().zip(ids)) {
                     // Mostly the best score of the chunk would not be good enough with its least bias. (Of NaN that is not known.)
                     if greatest - least < *value || *id == NOT_RANKED {
                         continue;

@@ -63,3 +63,20 @@ fn faiss() {
     }
     check(&output_of("faiss", &["-lfaiss", "-fopenmp", "-llapack", "-lblas"]), "inner-product form in a cosine index");
 }
+
+#[test]
+fn usearch() {
+    let cargo = |arguments: &[&str]| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(repository()).args(arguments).args(["--locked", "--manifest-path", "examples/usearch/Cargo.toml"]);
+        cargo
+    };
+    if !cargo(&["fetch", "--offline"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
+        println!("skipped: USearch (the crate usearch, `cargo fetch --manifest-path examples/usearch/Cargo.toml`) is not there");
+        return;
+    }
+    let target = Path::new(FOLDER).join("usearch");
+    let printed = run(cargo(&["run", "--quiet", "--release", "--offline"]).arg("--target-dir").arg(target));
+    check(&printed, "WRONG: inner-product form in a cosine index");
+    assert!(recall(&printed, "nnn::metric in the graph") >= 0.99, "{printed}");
+}

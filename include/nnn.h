@@ -29,12 +29,14 @@
  *            first row; biases that are read, allow bits and hit ids are absolute gallery rows. Ranges and merges give the
  *            same bits as one call, whatever the partition. A count past the end is NNN_ERR_RANGE; strides and sizes that
  *            depend on it are judged for the rows that exist.
- * Units      rows, dim, k, first, count and strides count rows or elements; only scratch counts bytes.
+ * Units      rows, dim, k, first, count and strides count rows or elements; only scratch, and the strides of exported codes,
+ *            count bytes.
  * Limits     dim 1 to NNN_MAX_DIM, at most 2^32 - 1 rows.
  * Order      Hits are ordered by score descending, then id ascending. A score that is NaN or infinite is never a hit, nor a
  *            neighbour. -0 is stored as +0 in tables, biases and hits.
  * Values     The bias side (table, bias, normalise, quantise) refuses NaN and infinity in what it reads. The query side
- *            checks queries and biases, never the gallery: a row whose score is not finite is no hit.
+ *            checks queries and biases, never the gallery: a row whose score is not finite is no hit. The coarse index checks
+ *            neither the rows in its lists nor their biases, which would read all of them.
  * float      On every instruction set with fused multiply-add results are the same bits. Dot, scores and search add in 32
  *            lanes (lane i mod 32, in index order) with fused multiply-add and a halving tree: the error is at most
  *            (ceil(dim / 32) + 6) * 2^-24 * sum |a_i b_i|. Neighbour table and bias add one fused chain in index order: at most

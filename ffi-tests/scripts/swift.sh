@@ -64,9 +64,9 @@ case ${1:-} in
                 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends swiftlang libc6-dev binutils'
             touch "$root/made"
         fi
-        fill "$root/work"
+        fill "$root/stranger"
         mount -t proc proc "$root/proc"
         trap 'umount "$root/proc"' EXIT
-        chroot "$root" env NNN_FUZZ_SECONDS="${NNN_FUZZ_SECONDS:-1}" sh /work/libnnn/ffi-tests/scripts/swift.sh --inside /work ;;
+        chroot "$root" env NNN_FUZZ_SECONDS="${NNN_FUZZ_SECONDS:-1}" sh /stranger/libnnn/ffi-tests/scripts/swift.sh --inside /stranger ;;
     *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

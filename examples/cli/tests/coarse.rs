@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Folder, Rows, nnn, parse_npy, run, run_failing};
+use common::{Folder, Rows, nnn, parse_npy, refused, words};
 use serde_json::Value;
 
 const DIM: usize = 12;
@@ -21,19 +21,6 @@ fn folder(name: &str) -> Folder {
         folder.write(&format!("{file}.npy"), &Rows { rows, dim: DIM, data: (0..rows * DIM).map(near).collect() }.npy());
     }
     folder
-}
-
-fn words(folder: &Folder, line: &str) -> String {
-    run(folder.path(), &line.split_whitespace().collect::<Vec<_>>())
-}
-
-fn refused(folder: &Folder, line: &str, parts: &[&str]) {
-    let before = folder.names();
-    let message = run_failing(folder.path(), &line.split_whitespace().collect::<Vec<_>>());
-    for part in parts {
-        assert!(message.contains(part), "{line}: {part:?} is not in {message:?}");
-    }
-    assert_eq!(folder.names(), before, "{message}");
 }
 
 const SEARCH: &str = "search --queries queries.npy --out-ids i.npy --out-scores s.npy";

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Folder, Rows, parse_npy, run, run_failing};
+use common::{Folder, Rows, parse_npy, refused, words};
 
 const DIM: usize = 24;
 
@@ -21,19 +21,6 @@ fn folder(name: &str) -> Folder {
         folder.write(&format!("{file}-2.f16.npy"), &part(cut..rows).npy_f16());
     }
     folder
-}
-
-fn words(folder: &Folder, line: &str) -> String {
-    run(folder.path(), &line.split_whitespace().collect::<Vec<_>>())
-}
-
-fn refused(folder: &Folder, line: &str, parts: &[&str]) {
-    let before = folder.names();
-    let message = run_failing(folder.path(), &line.split_whitespace().collect::<Vec<_>>());
-    for part in parts {
-        assert!(message.contains(part), "{line}: {part:?} is not in {message:?}");
-    }
-    assert_eq!(folder.names(), before, "{message}");
 }
 
 #[test]

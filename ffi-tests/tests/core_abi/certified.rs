@@ -31,7 +31,7 @@ pub fn functions() -> Vec<Function> {
     ];
     let all = Some(0..=QUERIES - 1);
     vec![
-        function("nnn_mean_f32", [mat(QUERIES, all.clone()), out::<f32>(DIM)], |a| unsafe { nnn_mean_f32(a[0] as _, a[1] as _) }),
+        function("nnn_mean_f32", [mat(QUERIES, all.clone()), out::<f32>(DIM)], call!(|a| nnn_mean_f32(a[0] as _, a[1] as _))),
         function(
             "nnn_encode_f32",
             [
@@ -45,21 +45,39 @@ pub fn functions() -> Vec<Function> {
                 out::<f32>(QUERIES),
                 out::<Bound>(QUERIES),
             ],
-            |a| unsafe {
-                nnn_encode_f32(a[0] as _, a[1] as _, a[2] as u32, a[3] as u64, a[4] as _, a[5] as _, a[6], a[7] as _, a[8] as _)
-            },
+            call!(|a| nnn_encode_f32(
+                a[0] as _,
+                a[1] as _,
+                a[2] as u32,
+                a[3] as u64,
+                a[4] as _,
+                a[5] as _,
+                a[6],
+                a[7] as _,
+                a[8] as _
+            )),
         ),
-        function("nnn_neighbors_update_certified", update, |a| unsafe {
-            nnn_neighbors_update_certified(a[0] as _, a[1] as _, a[2], a[3], a[4], a[5] as _, a[6], a[7] as _, a[8] as _)
-        }),
-        function("nnn_bias_certified", bias, |a| unsafe {
-            let alpha = f32::from_bits(a[3] as u32);
-            nnn_bias_certified(a[0] as _, a[1] as _, a[2], alpha, a[4], a[5], a[6] as _, a[7], a[8] as _, a[9] as _)
-        }),
-        function("nnn_search_certified", search, |a| unsafe {
-            nnn_search_certified(
+        function(
+            "nnn_neighbors_update_certified",
+            update,
+            call!(|a| nnn_neighbors_update_certified(
+                a[0] as _, a[1] as _, a[2], a[3], a[4], a[5] as _, a[6], a[7] as _, a[8] as _
+            )),
+        ),
+        function(
+            "nnn_bias_certified",
+            bias,
+            call!(|a| {
+                let alpha = f32::from_bits(a[3] as u32);
+                nnn_bias_certified(a[0] as _, a[1] as _, a[2], alpha, a[4], a[5], a[6] as _, a[7], a[8] as _, a[9] as _)
+            }),
+        ),
+        function(
+            "nnn_search_certified",
+            search,
+            call!(|a| nnn_search_certified(
                 a[0] as _, a[1] as _, a[2] as _, a[3] as _, a[4], a[5], a[6], a[7] as _, a[8], a[9] as _, a[10] as _, a[11] as _,
-            )
-        }),
+            )),
+        ),
     ]
 }

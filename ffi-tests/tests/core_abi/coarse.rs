@@ -67,7 +67,7 @@ pub fn functions() -> Vec<Function> {
                 Param::Scratch { bytes: least_of_training + 64, least: least_of_training },
                 out::<f32>(LISTS * DIM),
             ],
-            |a| unsafe { nnn_coarse_train(a[0] as _, a[1], a[2], a[3] as u64, a[4] as _, a[5], a[6] as _) },
+            call!(|a| nnn_coarse_train(a[0] as _, a[1], a[2], a[3] as u64, a[4] as _, a[5], a[6] as _)),
         ),
         function(
             "nnn_coarse_assign",
@@ -76,22 +76,22 @@ pub fn functions() -> Vec<Function> {
                 let scratch = Param::Scratch { bytes: 5000, least };
                 [mat(GALLERY, Some(RANGE)), centroids(), first, count, scratch, out::<u32>(COUNT)]
             },
-            |a| unsafe { nnn_coarse_assign(a[0] as _, a[1] as _, a[2], a[3], a[4] as _, a[5], a[6] as _) },
+            call!(|a| nnn_coarse_assign(a[0] as _, a[1] as _, a[2], a[3], a[4] as _, a[5], a[6] as _)),
         ),
         function(
             "nnn_coarse_lists",
             [Param::In(assigned), number(COUNT), number(LISTS), out::<u32>(LISTS + 1), out::<u32>(COUNT)],
-            |a| unsafe { nnn_coarse_lists(a[0] as _, a[1], a[2], a[3] as _, a[4] as _) },
+            call!(|a| nnn_coarse_lists(a[0] as _, a[1], a[2], a[3] as _, a[4] as _)),
         ),
         function(
             "nnn_coarse_check",
             [number(BANK), number(LISTS), offsets(BANK), Param::In(twice), Param::Scratch { bytes: 16, least: 1 }],
-            |a| unsafe { nnn_coarse_check(a[0], a[1], a[2] as _, a[3] as _, a[4] as _, a[5]) },
+            call!(|a| nnn_coarse_check(a[0], a[1], a[2] as _, a[3] as _, a[4] as _, a[5])),
         ),
         function(
             "nnn_coarse_gather_f32",
             [mat(GALLERY, None), gathered(), number(COUNT), out::<f32>((COUNT - 1) * STRIDE + DIM), stride(NNN_ERR_OVERFLOW)],
-            |a| unsafe { nnn_coarse_gather_f32(a[0] as _, a[1] as _, a[2], a[3] as _, a[4]) },
+            call!(|a| nnn_coarse_gather_f32(a[0] as _, a[1] as _, a[2], a[3] as _, a[4])),
         ),
         function(
             "nnn_coarse_gather_i8",
@@ -99,20 +99,28 @@ pub fn functions() -> Vec<Function> {
                 let dst = out::<i8>((COUNT - 1) * STRIDE + DIM);
                 [codes(GALLERY, None), gathered(), number(COUNT), dst, stride(NNN_ERR_OVERFLOW), out::<f32>(COUNT)]
             },
-            |a| unsafe { nnn_coarse_gather_i8(a[0] as _, a[1] as _, a[2], a[3] as _, a[4], a[5] as _) },
+            call!(|a| nnn_coarse_gather_i8(a[0] as _, a[1] as _, a[2], a[3] as _, a[4], a[5] as _)),
         ),
-        function("nnn_coarse_neighbors_f32", neighbors(mat(GALLERY, Some(RANGE)), mat(BANK, None)), |a| unsafe {
-            let scratch = (a[8] as _, a[9]);
-            let (table, pairs) = (a[10] as _, a[11] as _);
-            let (g, b, c, o) = (a[0] as _, a[1] as _, a[2] as _, a[3] as _);
-            nnn_coarse_neighbors_f32(g, b, c, o, a[4], a[5], a[6], a[7], scratch.0, scratch.1, table, pairs)
-        }),
-        function("nnn_coarse_neighbors_i8", neighbors(codes(GALLERY, Some(RANGE)), codes(BANK, None)), |a| unsafe {
-            let scratch = (a[8] as _, a[9]);
-            let (table, pairs) = (a[10] as _, a[11] as _);
-            let (g, b, c, o) = (a[0] as _, a[1] as _, a[2] as _, a[3] as _);
-            nnn_coarse_neighbors_i8(g, b, c, o, a[4], a[5], a[6], a[7], scratch.0, scratch.1, table, pairs)
-        }),
+        function(
+            "nnn_coarse_neighbors_f32",
+            neighbors(mat(GALLERY, Some(RANGE)), mat(BANK, None)),
+            call!(|a| {
+                let scratch = (a[8] as _, a[9]);
+                let (table, pairs) = (a[10] as _, a[11] as _);
+                let (g, b, c, o) = (a[0] as _, a[1] as _, a[2] as _, a[3] as _);
+                nnn_coarse_neighbors_f32(g, b, c, o, a[4], a[5], a[6], a[7], scratch.0, scratch.1, table, pairs)
+            }),
+        ),
+        function(
+            "nnn_coarse_neighbors_i8",
+            neighbors(codes(GALLERY, Some(RANGE)), codes(BANK, None)),
+            call!(|a| {
+                let scratch = (a[8] as _, a[9]);
+                let (table, pairs) = (a[10] as _, a[11] as _);
+                let (g, b, c, o) = (a[0] as _, a[1] as _, a[2] as _, a[3] as _);
+                nnn_coarse_neighbors_i8(g, b, c, o, a[4], a[5], a[6], a[7], scratch.0, scratch.1, table, pairs)
+            }),
+        ),
         function(
             "nnn_coarse_bias",
             [
@@ -124,18 +132,26 @@ pub fn functions() -> Vec<Function> {
                 out::<f32>(COUNT),
                 out::<usize>(1),
             ],
-            |a| unsafe { nnn_coarse_bias(a[0] as _, a[1], a[2], a[3], float(a[4]), a[5] as _, a[6] as _) },
+            call!(|a| nnn_coarse_bias(a[0] as _, a[1], a[2], a[3], float(a[4]), a[5] as _, a[6] as _)),
         ),
-        function("nnn_coarse_search_f32", search(mat(QUERIES, all(QUERIES)), mat(GALLERY, None)), |a| unsafe {
-            let (q, g, c, o, i) = (a[0] as _, a[1] as _, a[2] as _, a[3] as _, a[4] as _);
-            let (h, f, p) = (a[11] as _, a[12] as _, a[13] as _);
-            nnn_coarse_search_f32(q, g, c, o, i, a[5] as _, a[6] as _, a[7], a[8], a[9] as _, a[10], h, f, p)
-        }),
-        function("nnn_coarse_search_i8", search(codes(QUERIES, all(QUERIES)), codes(GALLERY, None)), |a| unsafe {
-            let (q, g, c, o, i) = (a[0] as _, a[1] as _, a[2] as _, a[3] as _, a[4] as _);
-            let (h, f, p) = (a[11] as _, a[12] as _, a[13] as _);
-            nnn_coarse_search_i8(q, g, c, o, i, a[5] as _, a[6] as _, a[7], a[8], a[9] as _, a[10], h, f, p)
-        }),
+        function(
+            "nnn_coarse_search_f32",
+            search(mat(QUERIES, all(QUERIES)), mat(GALLERY, None)),
+            call!(|a| {
+                let (q, g, c, o, i) = (a[0] as _, a[1] as _, a[2] as _, a[3] as _, a[4] as _);
+                let (h, f, p) = (a[11] as _, a[12] as _, a[13] as _);
+                nnn_coarse_search_f32(q, g, c, o, i, a[5] as _, a[6] as _, a[7], a[8], a[9] as _, a[10], h, f, p)
+            }),
+        ),
+        function(
+            "nnn_coarse_search_i8",
+            search(codes(QUERIES, all(QUERIES)), codes(GALLERY, None)),
+            call!(|a| {
+                let (q, g, c, o, i) = (a[0] as _, a[1] as _, a[2] as _, a[3] as _, a[4] as _);
+                let (h, f, p) = (a[11] as _, a[12] as _, a[13] as _);
+                nnn_coarse_search_i8(q, g, c, o, i, a[5] as _, a[6] as _, a[7], a[8], a[9] as _, a[10], h, f, p)
+            }),
+        ),
         function(
             "nnn_bias_error",
             [
@@ -144,12 +160,12 @@ pub fn functions() -> Vec<Function> {
                 number(COUNT),
                 out::<BiasError>(1),
             ],
-            |a| unsafe { nnn_bias_error(a[0] as _, a[1] as _, a[2], a[3] as _) },
+            call!(|a| nnn_bias_error(a[0] as _, a[1] as _, a[2], a[3] as _)),
         ),
         function(
             "nnn_hits_recall",
             [hits(), counts(), hits(), counts(), number(QUERIES), k(NNN_ERR_OVERFLOW), out::<f64>(1)],
-            |a| unsafe { nnn_hits_recall(a[0] as _, a[1] as _, a[2] as _, a[3] as _, a[4], a[5], a[6] as _) },
+            call!(|a| nnn_hits_recall(a[0] as _, a[1] as _, a[2] as _, a[3] as _, a[4], a[5], a[6] as _)),
         ),
     ]
 }

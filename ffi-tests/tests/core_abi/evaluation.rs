@@ -47,25 +47,27 @@ pub fn functions() -> Vec<Function> {
                 let head = vec![hits, Param::In(counts_of_lists()), number(QUERIES), k(NNN_ERR_OVERFLOW)];
                 with(head, vec![offsets(), ids(), length(4), out::<u32>(QUERIES)])
             },
-            |a| unsafe { nnn_best_ranks(a[0] as _, a[1] as _, a[2], a[3], a[4] as _, a[5] as _, a[6], a[7] as _) },
+            call!(|a| nnn_best_ranks(a[0] as _, a[1] as _, a[2], a[3], a[4] as _, a[5] as _, a[6], a[7] as _)),
         ),
-        function("nnn_ranks_f32", ranks(mat(QUERIES, all.clone()), mat(GALLERY, None)), |a| unsafe {
-            nnn_ranks_f32(a[0] as _, a[1] as _, a[2] as _, a[3], a[4] as _, a[5] as _, a[6], a[7] as _, a[8], a[9] as _)
-        }),
-        function("nnn_ranks_i8", ranks(codes(QUERIES, all), codes(GALLERY, None)), |a| unsafe {
-            nnn_ranks_i8(a[0] as _, a[1] as _, a[2] as _, a[3], a[4] as _, a[5] as _, a[6], a[7] as _, a[8], a[9] as _)
-        }),
-        function("nnn_recall", [run(4), length(4), at(), out::<f64>(1)], |a| unsafe {
-            nnn_recall(a[0] as _, a[1], a[2], a[3] as _)
-        }),
-        function("nnn_median_rank", [run(4), length(4), out::<f64>(1)], |a| unsafe { nnn_median_rank(a[0] as _, a[1], a[2] as _) }),
+        function(
+            "nnn_ranks_f32",
+            ranks(mat(QUERIES, all.clone()), mat(GALLERY, None)),
+            call!(|a| nnn_ranks_f32(a[0] as _, a[1] as _, a[2] as _, a[3], a[4] as _, a[5] as _, a[6], a[7] as _, a[8], a[9] as _)),
+        ),
+        function(
+            "nnn_ranks_i8",
+            ranks(codes(QUERIES, all), codes(GALLERY, None)),
+            call!(|a| nnn_ranks_i8(a[0] as _, a[1] as _, a[2] as _, a[3], a[4] as _, a[5] as _, a[6], a[7] as _, a[8], a[9] as _)),
+        ),
+        function("nnn_recall", [run(4), length(4), at(), out::<f64>(1)], call!(|a| nnn_recall(a[0] as _, a[1], a[2], a[3] as _))),
+        function("nnn_median_rank", [run(4), length(4), out::<f64>(1)], call!(|a| nnn_median_rank(a[0] as _, a[1], a[2] as _))),
         function(
             "nnn_bootstrap",
             [run(4), run(4), number(4), at(), confidence(), Param::Any(7), resamples, resamples_len, out::<Interval>(1)],
-            |a| unsafe {
+            call!(|a| {
                 let confidence = f64::from_bits(a[4] as u64);
                 nnn_bootstrap(a[0] as _, a[1] as _, a[2], a[3], confidence, a[5] as u64, a[6] as _, a[7], a[8] as _)
-            },
+            }),
         ),
         function(
             "nnn_choose",
@@ -82,19 +84,21 @@ pub fn functions() -> Vec<Function> {
                 out::<u32>(1),
                 out::<Interval>(1),
             ],
-            |a| unsafe {
+            call!(|a| {
                 let (confidence, seed) = (f64::from_bits(a[4] as u64), a[5] as u64);
                 nnn_choose(a[0] as _, a[1], a[2], a[3], confidence, seed, a[6] as _, a[7], a[8] as _, a[9] as _, a[10] as _)
-            },
+            }),
         ),
         function(
             "nnn_count_occurrences",
             with(lists().into(), vec![first_hits(), Param::Out(Elements::zeros::<u32>(GALLERY)), number(GALLERY)]),
-            |a| unsafe { nnn_count_occurrences(a[0] as _, a[1] as _, a[2], a[3], a[4], a[5] as _, a[6]) },
+            call!(|a| nnn_count_occurrences(a[0] as _, a[1] as _, a[2], a[3], a[4], a[5] as _, a[6])),
         ),
-        function("nnn_hubness", [run(GALLERY), number(GALLERY), out::<Hubness>(1)], |a| unsafe {
-            nnn_hubness(a[0] as _, a[1], a[2] as _)
-        }),
+        function(
+            "nnn_hubness",
+            [run(GALLERY), number(GALLERY), out::<Hubness>(1)],
+            call!(|a| nnn_hubness(a[0] as _, a[1], a[2] as _)),
+        ),
         function(
             "nnn_attribute_bias",
             with(
@@ -107,7 +111,7 @@ pub fn functions() -> Vec<Function> {
                     out::<Fairness>(1),
                 ],
             ),
-            |a| unsafe { nnn_attribute_bias(a[0] as _, a[1] as _, a[2], a[3], a[4], a[5] as _, a[6], a[7] as _, a[8] as _) },
+            call!(|a| nnn_attribute_bias(a[0] as _, a[1] as _, a[2], a[3], a[4], a[5] as _, a[6], a[7] as _, a[8] as _)),
         ),
         function(
             "nnn_balanced_sample",
@@ -119,7 +123,7 @@ pub fn functions() -> Vec<Function> {
                 length(6),
                 out::<usize>(1),
             ],
-            |a| unsafe { nnn_balanced_sample(a[0] as _, a[1], a[2] as u64, a[3] as _, a[4], a[5] as _) },
+            call!(|a| nnn_balanced_sample(a[0] as _, a[1], a[2] as u64, a[3] as _, a[4], a[5] as _)),
         ),
     ]
 }

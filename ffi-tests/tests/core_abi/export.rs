@@ -74,16 +74,20 @@ pub fn functions() -> Vec<Function> {
     };
     let all = || Some(0..=QUERIES - 1);
     vec![
-        function("nnn_export_limits_f32", scan(mat(GALLERY, Some(RANGE))), |a| unsafe {
-            nnn_export_limits_f32(a[0] as _, a[1] as _, a[2], a[3], a[4] as _)
-        }),
-        function("nnn_export_limits_i8", scan(codes(GALLERY, Some(RANGE))), |a| unsafe {
-            nnn_export_limits_i8(a[0] as _, a[1] as _, a[2], a[3], a[4] as _)
-        }),
+        function(
+            "nnn_export_limits_f32",
+            scan(mat(GALLERY, Some(RANGE))),
+            call!(|a| nnn_export_limits_f32(a[0] as _, a[1] as _, a[2], a[3], a[4] as _)),
+        ),
+        function(
+            "nnn_export_limits_i8",
+            scan(codes(GALLERY, Some(RANGE))),
+            call!(|a| nnn_export_limits_i8(a[0] as _, a[1] as _, a[2], a[3], a[4] as _)),
+        ),
         function(
             "nnn_export_limits_merge",
             [Param::Out(limits_of(1.0, 0.0, 1.0)), Param::In(limits_of(2.0, -1.0, 0.0))],
-            |a| unsafe { nnn_export_limits_merge(a[0] as _, a[1] as _) },
+            call!(|a| nnn_export_limits_merge(a[0] as _, a[1] as _)),
         ),
         function(
             "nnn_export_rows_f32",
@@ -93,7 +97,7 @@ pub fn functions() -> Vec<Function> {
                 limits(NNN_FORM_COSINE),
                 vec![out::<f32>(COUNT * WIDE), out_stride(WIDE, DIM + 1)],
             ),
-            |a| unsafe { nnn_export_rows_f32(a[0] as _, a[1] as _, a[2] as _, a[3] as u32, a[4], a[5], a[6] as _, a[7]) },
+            call!(|a| nnn_export_rows_f32(a[0] as _, a[1] as _, a[2] as _, a[3] as u32, a[4], a[5], a[6] as _, a[7])),
         ),
         function(
             "nnn_export_rows_i8",
@@ -103,17 +107,17 @@ pub fn functions() -> Vec<Function> {
                 limits(NNN_FORM_INNER_PRODUCT),
                 vec![out::<u8>(COUNT * BYTES), out_stride(BYTES, 15)],
             ),
-            |a| unsafe { nnn_export_rows_i8(a[0] as _, a[1] as _, a[2] as _, a[3], a[4], a[5] as _, a[6]) },
+            call!(|a| nnn_export_rows_i8(a[0] as _, a[1] as _, a[2] as _, a[3], a[4], a[5] as _, a[6])),
         ),
         function(
             "nnn_export_queries_f32",
             [mat(QUERIES, all()), form(), Param::Finite(0.75), out::<f32>(QUERIES * WIDE), out_stride(WIDE, DIM + 1)],
-            |a| unsafe { nnn_export_queries_f32(a[0] as _, a[1] as u32, float(a[2]), a[3] as _, a[4]) },
+            call!(|a| nnn_export_queries_f32(a[0] as _, a[1] as u32, float(a[2]), a[3] as _, a[4])),
         ),
         function(
             "nnn_export_queries_i8",
             [codes(QUERIES, all()), Param::Finite(0.75), out::<u8>(QUERIES * BYTES), out_stride(BYTES, 15)],
-            |a| unsafe { nnn_export_queries_i8(a[0] as _, float(a[1]), a[2] as _, a[3]) },
+            call!(|a| nnn_export_queries_i8(a[0] as _, float(a[1]), a[2] as _, a[3])),
         ),
         function(
             "nnn_export_scores",
@@ -126,7 +130,7 @@ pub fn functions() -> Vec<Function> {
                 Param::Out(Elements::floats(&[0.5, 0.25, 0.125]).finite(0..=2)),
                 number(3),
             ],
-            |a| unsafe { nnn_export_scores(a[0] as _, a[1] as u32, a[2] as _, a[3], float(a[4]), a[5] as _, a[6]) },
+            call!(|a| nnn_export_scores(a[0] as _, a[1] as u32, a[2] as _, a[3], float(a[4]), a[5] as _, a[6])),
         ),
     ]
 }

@@ -51,39 +51,55 @@ pub fn functions() -> Vec<Function> {
                 length(3),
                 out::<f32>(6 * COUNT),
             ],
-            |a| unsafe { nnn_neighbors_grid(a[0] as _, a[1], a[2], a[3] as _, a[4], a[5] as _, a[6], a[7] as _) },
+            call!(|a| nnn_neighbors_grid(a[0] as _, a[1], a[2], a[3] as _, a[4], a[5] as _, a[6], a[7] as _)),
         ),
-        function("nnn_logsum_init", [out::<LogSum>(COUNT), number(COUNT)], |a| unsafe { nnn_logsum_init(a[0] as _, a[1]) }),
-        function("nnn_logsum_update_f32", update(mat(GALLERY, Some(RANGE)), mat(BANK, bank())), |a| unsafe {
-            nnn_logsum_update_f32(a[0] as _, a[1] as _, a[2] as _, float(a[3]), a[4], a[5], a[6] as _, a[7], a[8] as _)
-        }),
-        function("nnn_logsum_update_i8", update(codes(GALLERY, Some(RANGE)), codes(BANK, bank())), |a| unsafe {
-            nnn_logsum_update_i8(a[0] as _, a[1] as _, a[2] as _, float(a[3]), a[4], a[5], a[6] as _, a[7], a[8] as _)
-        }),
-        function("nnn_logsum_merge", [Param::Out(log_sums(COUNT)), Param::In(log_sums(COUNT)), number(COUNT)], |a| unsafe {
-            nnn_logsum_merge(a[0] as _, a[1] as _, a[2])
-        }),
-        function("nnn_logsum_ln", [Param::In(log_sums(GALLERY)), number(GALLERY), out::<f64>(GALLERY)], |a| unsafe {
-            nnn_logsum_ln(a[0] as _, a[1], a[2] as _)
-        }),
-        function("nnn_logsum_bias", [sums(COUNT), number(COUNT), positive(20.0), out::<f32>(COUNT)], |a| unsafe {
-            nnn_logsum_bias(a[0] as _, a[1], float(a[2]), a[3] as _)
-        }),
+        function("nnn_logsum_init", [out::<LogSum>(COUNT), number(COUNT)], call!(|a| nnn_logsum_init(a[0] as _, a[1]))),
+        function(
+            "nnn_logsum_update_f32",
+            update(mat(GALLERY, Some(RANGE)), mat(BANK, bank())),
+            call!(|a| nnn_logsum_update_f32(a[0] as _, a[1] as _, a[2] as _, float(a[3]), a[4], a[5], a[6] as _, a[7], a[8] as _)),
+        ),
+        function(
+            "nnn_logsum_update_i8",
+            update(codes(GALLERY, Some(RANGE)), codes(BANK, bank())),
+            call!(|a| nnn_logsum_update_i8(a[0] as _, a[1] as _, a[2] as _, float(a[3]), a[4], a[5], a[6] as _, a[7], a[8] as _)),
+        ),
+        function(
+            "nnn_logsum_merge",
+            [Param::Out(log_sums(COUNT)), Param::In(log_sums(COUNT)), number(COUNT)],
+            call!(|a| nnn_logsum_merge(a[0] as _, a[1] as _, a[2])),
+        ),
+        function(
+            "nnn_logsum_ln",
+            [Param::In(log_sums(GALLERY)), number(GALLERY), out::<f64>(GALLERY)],
+            call!(|a| nnn_logsum_ln(a[0] as _, a[1], a[2] as _)),
+        ),
+        function(
+            "nnn_logsum_bias",
+            [sums(COUNT), number(COUNT), positive(20.0), out::<f32>(COUNT)],
+            call!(|a| nnn_logsum_bias(a[0] as _, a[1], float(a[2]), a[3] as _)),
+        ),
         function(
             "nnn_logsum_dual_bias",
             [sums(COUNT), positive(20.0), sums(COUNT), positive(1.0), number(COUNT), out::<f32>(COUNT)],
-            |a| unsafe { nnn_logsum_dual_bias(a[0] as _, float(a[1]), a[2] as _, float(a[3]), a[4], a[5] as _) },
+            call!(|a| nnn_logsum_dual_bias(a[0] as _, float(a[1]), a[2] as _, float(a[3]), a[4], a[5] as _)),
         ),
-        function("nnn_columns_init", [out::<ExactSum>(DIM), dim()], |a| unsafe { nnn_columns_init(a[0] as _, a[1]) }),
-        function("nnn_columns_update_f32", [mat(BANK, bank()), out::<ExactSum>(DIM)], |a| unsafe {
-            nnn_columns_update_f32(a[0] as _, a[1] as _)
-        }),
-        function("nnn_columns_update_i8", [codes(BANK, bank()), out::<ExactSum>(DIM)], |a| unsafe {
-            nnn_columns_update_i8(a[0] as _, a[1] as _)
-        }),
-        function("nnn_columns_merge", [out::<ExactSum>(DIM), Param::In(Elements::zeros::<ExactSum>(DIM)), dim()], |a| unsafe {
-            nnn_columns_merge(a[0] as _, a[1] as _, a[2])
-        }),
+        function("nnn_columns_init", [out::<ExactSum>(DIM), dim()], call!(|a| nnn_columns_init(a[0] as _, a[1]))),
+        function(
+            "nnn_columns_update_f32",
+            [mat(BANK, bank()), out::<ExactSum>(DIM)],
+            call!(|a| nnn_columns_update_f32(a[0] as _, a[1] as _)),
+        ),
+        function(
+            "nnn_columns_update_i8",
+            [codes(BANK, bank()), out::<ExactSum>(DIM)],
+            call!(|a| nnn_columns_update_i8(a[0] as _, a[1] as _)),
+        ),
+        function(
+            "nnn_columns_merge",
+            [out::<ExactSum>(DIM), Param::In(Elements::zeros::<ExactSum>(DIM)), dim()],
+            call!(|a| nnn_columns_merge(a[0] as _, a[1] as _, a[2])),
+        ),
         function(
             "nnn_columns_mean",
             [
@@ -96,33 +112,37 @@ pub fn functions() -> Vec<Function> {
                 Param::Size(4, vec![wrong(0, NNN_ERR_K)]),
                 out::<f32>(DIM),
             ],
-            |a| unsafe { nnn_columns_mean(a[0] as _, a[1], a[2], a[3] as _) },
+            call!(|a| nnn_columns_mean(a[0] as _, a[1], a[2], a[3] as _)),
         ),
-        function("nnn_mean_bias_f32", mean_bias(mat(GALLERY, Some(RANGE))), |a| unsafe {
-            nnn_mean_bias_f32(a[0] as _, a[1] as _, float(a[2]), a[3], a[4], a[5] as _)
-        }),
-        function("nnn_mean_bias_i8", mean_bias(codes(GALLERY, Some(RANGE))), |a| unsafe {
-            nnn_mean_bias_i8(a[0] as _, a[1] as _, float(a[2]), a[3], a[4], a[5] as _)
-        }),
+        function(
+            "nnn_mean_bias_f32",
+            mean_bias(mat(GALLERY, Some(RANGE))),
+            call!(|a| nnn_mean_bias_f32(a[0] as _, a[1] as _, float(a[2]), a[3], a[4], a[5] as _)),
+        ),
+        function(
+            "nnn_mean_bias_i8",
+            mean_bias(codes(GALLERY, Some(RANGE))),
+            call!(|a| nnn_mean_bias_i8(a[0] as _, a[1] as _, float(a[2]), a[3], a[4], a[5] as _)),
+        ),
         function(
             "nnn_sinkhorn_bias_f32",
             sinkhorn(mat(GALLERY, gallery()), mat(QUERIES, Some(0..=QUERIES - 1)), mat(BANK, bank())),
-            |a| unsafe {
+            call!(|a| {
                 let (tau, scratch) = (float(a[3]), a[9] as _);
                 nnn_sinkhorn_bias_f32(
                     a[0] as _, a[1] as _, a[2] as _, tau, a[4], a[5] as _, a[6], a[7] as _, a[8], scratch, a[10], a[11] as _,
                 )
-            },
+            }),
         ),
         function(
             "nnn_sinkhorn_bias_i8",
             sinkhorn(codes(GALLERY, gallery()), codes(QUERIES, Some(0..=QUERIES - 1)), codes(BANK, bank())),
-            |a| unsafe {
+            call!(|a| {
                 let (tau, scratch) = (float(a[3]), a[9] as _);
                 nnn_sinkhorn_bias_i8(
                     a[0] as _, a[1] as _, a[2] as _, tau, a[4], a[5] as _, a[6], a[7] as _, a[8], scratch, a[10], a[11] as _,
                 )
-            },
+            }),
         ),
     ]
 }

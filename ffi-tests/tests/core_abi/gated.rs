@@ -41,20 +41,24 @@ pub fn functions() -> Vec<Function> {
                 Param::Size(GALLERY, vec![]),
                 Param::Out(Elements::zeros::<u64>(1)),
             ],
-            |a| unsafe { nnn_activation_set(a[0] as _, a[1] as _, a[2], a[3], a[4], a[5], a[6] as _) },
+            call!(|a| nnn_activation_set(a[0] as _, a[1] as _, a[2], a[3], a[4], a[5], a[6] as _)),
         ),
-        function("nnn_search_gated_f32", search(mat(QUERIES, all.clone()), mat(GALLERY, None), 1), |a| unsafe {
-            nnn_search_gated_f32(
+        function(
+            "nnn_search_gated_f32",
+            search(mat(QUERIES, all.clone()), mat(GALLERY, None), 1),
+            call!(|a| nnn_search_gated_f32(
                 a[0] as _, a[1] as _, a[2] as _, a[3], a[4] as _, a[5] as _, a[6], a[7], a[8], a[9] as _, a[10], a[11] as _,
                 a[12] as _,
-            )
-        }),
-        function("nnn_search_gated_i8", search(codes(QUERIES, all), codes(GALLERY, None), 2), |a| unsafe {
-            nnn_search_gated_i8(
+            )),
+        ),
+        function(
+            "nnn_search_gated_i8",
+            search(codes(QUERIES, all), codes(GALLERY, None), 2),
+            call!(|a| nnn_search_gated_i8(
                 a[0] as _, a[1] as _, a[2] as _, a[3], a[4] as _, a[5] as _, a[6], a[7], a[8], a[9] as _, a[10], a[11] as _,
                 a[12] as _,
-            )
-        }),
+            )),
+        ),
         function(
             "nnn_rerank_gated",
             [
@@ -66,7 +70,7 @@ pub fn functions() -> Vec<Function> {
                 out::<Hit>(K),
                 out::<u32>(1),
             ],
-            |a| unsafe { nnn_rerank_gated(a[0] as _, a[1], a[2] as _, a[3], a[4], a[5], a[6] as _, a[7] as _) },
+            call!(|a| nnn_rerank_gated(a[0] as _, a[1], a[2] as _, a[3], a[4], a[5], a[6] as _, a[7] as _)),
         ),
         function(
             "nnn_dual_softmax",
@@ -81,7 +85,7 @@ pub fn functions() -> Vec<Function> {
                 out::<Hit>(K),
                 out::<u32>(1),
             ],
-            |a| unsafe { nnn_dual_softmax(a[0] as _, a[1], a[2] as _, a[3], float(a[4]), a[5], a[6], a[7] as _, a[8] as _) },
+            call!(|a| nnn_dual_softmax(a[0] as _, a[1], a[2] as _, a[3], float(a[4]), a[5], a[6], a[7] as _, a[8] as _)),
         ),
     ]
 }

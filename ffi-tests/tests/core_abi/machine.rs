@@ -15,10 +15,12 @@ pub fn functions() -> Vec<Function> {
                 Param::Size(room, vec![wrong(least - 1, NNN_ERR_CAPACITY), wrong(HUGE, NNN_ERR_OVERFLOW)]),
                 out::<usize>(1),
             ],
-            |a| unsafe { nnn_isa_available(a[0] as _, a[1], a[2] as _) },
+            call!(|a| nnn_isa_available(a[0] as _, a[1], a[2] as _)),
         ),
-        function("nnn_isa_select", [Param::Size(0, vec![wrong(10, NNN_ERR_ISA), wrong(999, NNN_ERR_ISA)])], |a| unsafe {
-            nnn_isa_select(a[0] as u32)
-        }),
+        function(
+            "nnn_isa_select",
+            [Param::Size(0, vec![wrong(10, NNN_ERR_ISA), wrong(999, NNN_ERR_ISA)])],
+            call!(|a| nnn_isa_select(a[0] as u32)),
+        ),
     ]
 }

@@ -1,7 +1,5 @@
 //! Every exported function against every wrong argument, alone and in pairs: the exact code, and nothing written; and its right
 //! arguments, each flush against an inaccessible page.
-//!
-//! The closures call with the addresses of live memory of `contract`, or with addresses that the contract allows a call to refuse.
 
 mod certified;
 mod coarse;

@@ -43,18 +43,30 @@ pub fn functions() -> Vec<Function> {
     let content = [0, 1, 2, 3, 4].into_iter().fold(table(), |t, i| t.refusing(2, Elements::hits(&bad[i]), NNN_ERR_VALUE));
     let content = content.refusing(2, few, NNN_ERR_K).refusing(2, Elements::hits(&gap), NNN_ERR_K);
     vec![
-        function("nnn_neighbor_ids_init", [out::<Hit>(COUNT * K), rows(), k(NNN_ERR_OVERFLOW)], |a| unsafe {
-            nnn_neighbor_ids_init(a[0] as _, a[1], a[2])
-        }),
-        function("nnn_neighbor_ids_update_f32", update(mat(GALLERY, Some(RANGE)), mat(BANK, all())), |a| unsafe {
-            nnn_neighbor_ids_update_f32(a[0] as _, a[1] as _, a[2] as _, a[3], a[4], a[5], a[6], a[7] as _, a[8], a[9] as _)
-        }),
-        function("nnn_neighbor_ids_update_i8", update(codes(GALLERY, Some(RANGE)), codes(BANK, all())), |a| unsafe {
-            nnn_neighbor_ids_update_i8(a[0] as _, a[1] as _, a[2] as _, a[3], a[4], a[5], a[6], a[7] as _, a[8], a[9] as _)
-        }),
-        function("nnn_neighbor_ids_merge", [Param::Out(sound()), Param::In(sound()), rows(), k(NNN_ERR_OVERFLOW)], |a| unsafe {
-            nnn_neighbor_ids_merge(a[0] as _, a[1] as _, a[2], a[3])
-        }),
+        function(
+            "nnn_neighbor_ids_init",
+            [out::<Hit>(COUNT * K), rows(), k(NNN_ERR_OVERFLOW)],
+            call!(|a| nnn_neighbor_ids_init(a[0] as _, a[1], a[2])),
+        ),
+        function(
+            "nnn_neighbor_ids_update_f32",
+            update(mat(GALLERY, Some(RANGE)), mat(BANK, all())),
+            call!(|a| nnn_neighbor_ids_update_f32(
+                a[0] as _, a[1] as _, a[2] as _, a[3], a[4], a[5], a[6], a[7] as _, a[8], a[9] as _
+            )),
+        ),
+        function(
+            "nnn_neighbor_ids_update_i8",
+            update(codes(GALLERY, Some(RANGE)), codes(BANK, all())),
+            call!(|a| nnn_neighbor_ids_update_i8(
+                a[0] as _, a[1] as _, a[2] as _, a[3], a[4], a[5], a[6], a[7] as _, a[8], a[9] as _
+            )),
+        ),
+        function(
+            "nnn_neighbor_ids_merge",
+            [Param::Out(sound()), Param::In(sound()), rows(), k(NNN_ERR_OVERFLOW)],
+            call!(|a| nnn_neighbor_ids_merge(a[0] as _, a[1] as _, a[2], a[3])),
+        ),
         function(
             "nnn_neighbor_ids_expire",
             [
@@ -70,12 +82,12 @@ pub fn functions() -> Vec<Function> {
                 out::<u32>(COUNT),
                 out::<usize>(1),
             ],
-            |a| unsafe { nnn_neighbor_ids_expire(a[0] as _, a[1], a[2], a[3], a[4] as _, a[5], a[6] as _, a[7] as _) },
+            call!(|a| nnn_neighbor_ids_expire(a[0] as _, a[1], a[2], a[3], a[4] as _, a[5], a[6] as _, a[7] as _)),
         ),
         function(
             "nnn_neighbor_ids_bias",
             [Param::In(content), rows(), columns(), k_of(2), Param::Finite(0.75), out::<f32>(COUNT)],
-            |a| unsafe { nnn_neighbor_ids_bias(a[0] as _, a[1], a[2], a[3], float(a[4]), a[5] as _) },
+            call!(|a| nnn_neighbor_ids_bias(a[0] as _, a[1], a[2], a[3], float(a[4]), a[5] as _)),
         ),
     ]
 }

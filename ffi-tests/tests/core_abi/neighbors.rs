@@ -31,19 +31,25 @@ pub fn functions() -> Vec<Function> {
     let fewer = [[0.5, f32::NEG_INFINITY], [f32::NEG_INFINITY; 2], [f32::NEG_INFINITY, 0.5]];
     let read = fewer.iter().fold(unsorted(table(COUNT)), |t, row| t.refusing(2, Elements::floats(row), NNN_ERR_K));
     vec![
-        function("nnn_neighbors_init", [out::<f32>(COUNT * K), rows(), k(NNN_ERR_OVERFLOW)], |a| unsafe {
-            nnn_neighbors_init(a[0] as _, a[1], a[2])
-        }),
-        function("nnn_neighbors_update_f32", update(mat(GALLERY, Some(RANGE)), mat(BANK, all.clone())), |a| unsafe {
-            nnn_neighbors_update_f32(a[0] as _, a[1] as _, a[2], a[3], a[4], a[5] as _, a[6], a[7] as _)
-        }),
-        function("nnn_neighbors_update_i8", update(codes(GALLERY, Some(RANGE)), codes(BANK, all.clone())), |a| unsafe {
-            nnn_neighbors_update_i8(a[0] as _, a[1] as _, a[2], a[3], a[4], a[5] as _, a[6], a[7] as _)
-        }),
+        function(
+            "nnn_neighbors_init",
+            [out::<f32>(COUNT * K), rows(), k(NNN_ERR_OVERFLOW)],
+            call!(|a| nnn_neighbors_init(a[0] as _, a[1], a[2])),
+        ),
+        function(
+            "nnn_neighbors_update_f32",
+            update(mat(GALLERY, Some(RANGE)), mat(BANK, all.clone())),
+            call!(|a| nnn_neighbors_update_f32(a[0] as _, a[1] as _, a[2], a[3], a[4], a[5] as _, a[6], a[7] as _)),
+        ),
+        function(
+            "nnn_neighbors_update_i8",
+            update(codes(GALLERY, Some(RANGE)), codes(BANK, all.clone())),
+            call!(|a| nnn_neighbors_update_i8(a[0] as _, a[1] as _, a[2], a[3], a[4], a[5] as _, a[6], a[7] as _)),
+        ),
         function(
             "nnn_neighbors_merge",
             [Param::Out(hollow(table(COUNT))), Param::In(hollow(table(COUNT))), rows(), k(NNN_ERR_OVERFLOW)],
-            |a| unsafe { nnn_neighbors_merge(a[0] as _, a[1] as _, a[2], a[3]) },
+            call!(|a| nnn_neighbors_merge(a[0] as _, a[1] as _, a[2], a[3])),
         ),
         function(
             "nnn_neighbors_bias",
@@ -55,13 +61,27 @@ pub fn functions() -> Vec<Function> {
                 Param::Finite(0.75),
                 out::<f32>(COUNT),
             ],
-            |a| unsafe { nnn_neighbors_bias(a[0] as _, a[1], a[2], a[3], f32::from_bits(a[4] as u32), a[5] as _) },
+            call!(|a| nnn_neighbors_bias(a[0] as _, a[1], a[2], a[3], f32::from_bits(a[4] as u32), a[5] as _)),
         ),
-        function("nnn_bias_f32", bias(mat(GALLERY, Some(RANGE)), mat(BANK, all.clone())), |a| unsafe {
-            nnn_bias_f32(a[0] as _, a[1] as _, a[2], f32::from_bits(a[3] as u32), a[4], a[5], a[6] as _, a[7], a[8] as _)
-        }),
-        function("nnn_bias_i8", bias(codes(GALLERY, Some(RANGE)), codes(BANK, all)), |a| unsafe {
-            nnn_bias_i8(a[0] as _, a[1] as _, a[2], f32::from_bits(a[3] as u32), a[4], a[5], a[6] as _, a[7], a[8] as _)
-        }),
+        function(
+            "nnn_bias_f32",
+            bias(mat(GALLERY, Some(RANGE)), mat(BANK, all.clone())),
+            call!(|a| nnn_bias_f32(
+                a[0] as _,
+                a[1] as _,
+                a[2],
+                f32::from_bits(a[3] as u32),
+                a[4],
+                a[5],
+                a[6] as _,
+                a[7],
+                a[8] as _
+            )),
+        ),
+        function(
+            "nnn_bias_i8",
+            bias(codes(GALLERY, Some(RANGE)), codes(BANK, all)),
+            call!(|a| nnn_bias_i8(a[0] as _, a[1] as _, a[2], f32::from_bits(a[3] as u32), a[4], a[5], a[6] as _, a[7], a[8] as _)),
+        ),
     ]
 }

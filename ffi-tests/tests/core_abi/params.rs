@@ -5,6 +5,18 @@ use nnn::Hit;
 use nnn::abi::*;
 use std::ops::RangeInclusive;
 
+/// The closure of a [`Function`]: a C function with raw arguments.
+macro_rules! call {
+    (|$arguments:ident| $body:expr) => {
+        |$arguments: &[usize]| {
+            // SAFETY: `contract`, the only caller, passes addresses of its own live memory in the layout that the parameters describe, or
+            // addresses and sizes that the function's documentation allows it to refuse.
+            unsafe { $body }
+        }
+    };
+}
+pub(crate) use call;
+
 pub const DIM: usize = 5;
 pub const GALLERY: usize = 7;
 pub const BANK: usize = 6;

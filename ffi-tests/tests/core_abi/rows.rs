@@ -14,37 +14,53 @@ pub fn functions() -> Vec<Function> {
         [queries, gallery, first, count, out::<f32>(QUERIES * STRIDE), stride(NNN_ERR_OVERFLOW)]
     };
     vec![
-        function("nnn_dot_f32", [row(), row(), dim(), out::<f32>(1)], |a| unsafe {
-            nnn_dot_f32(a[0] as _, a[1] as _, a[2], a[3] as _)
-        }),
-        function("nnn_dot_i8", [code_row(), code_row(), dim(), out::<i32>(1)], |a| unsafe {
-            nnn_dot_i8(a[0] as _, a[1] as _, a[2], a[3] as _)
-        }),
-        function("nnn_dot4_f32", [row(), row(), row(), row(), row(), dim(), out::<f32>(4)], |a| unsafe {
-            nnn_dot4_f32(a[0] as _, a[1] as _, a[2] as _, a[3] as _, a[4] as _, a[5], a[6] as _)
-        }),
-        function("nnn_dot4_i8", [code_row(), code_row(), code_row(), code_row(), code_row(), dim(), out::<i32>(4)], |a| unsafe {
-            nnn_dot4_i8(a[0] as _, a[1] as _, a[2] as _, a[3] as _, a[4] as _, a[5], a[6] as _)
-        }),
-        function("nnn_scores_f32", scores(mat(QUERIES, all()), mat(GALLERY, None)), |a| unsafe {
-            nnn_scores_f32(a[0] as _, a[1] as _, a[2], a[3], a[4] as _, a[5])
-        }),
-        function("nnn_scores_i8", scores(codes(QUERIES, all()), codes(GALLERY, None)), |a| unsafe {
-            nnn_scores_i8(a[0] as _, a[1] as _, a[2], a[3], a[4] as _, a[5])
-        }),
+        function(
+            "nnn_dot_f32",
+            [row(), row(), dim(), out::<f32>(1)],
+            call!(|a| nnn_dot_f32(a[0] as _, a[1] as _, a[2], a[3] as _)),
+        ),
+        function(
+            "nnn_dot_i8",
+            [code_row(), code_row(), dim(), out::<i32>(1)],
+            call!(|a| nnn_dot_i8(a[0] as _, a[1] as _, a[2], a[3] as _)),
+        ),
+        function(
+            "nnn_dot4_f32",
+            [row(), row(), row(), row(), row(), dim(), out::<f32>(4)],
+            call!(|a| nnn_dot4_f32(a[0] as _, a[1] as _, a[2] as _, a[3] as _, a[4] as _, a[5], a[6] as _)),
+        ),
+        function(
+            "nnn_dot4_i8",
+            [code_row(), code_row(), code_row(), code_row(), code_row(), dim(), out::<i32>(4)],
+            call!(|a| nnn_dot4_i8(a[0] as _, a[1] as _, a[2] as _, a[3] as _, a[4] as _, a[5], a[6] as _)),
+        ),
+        function(
+            "nnn_scores_f32",
+            scores(mat(QUERIES, all()), mat(GALLERY, None)),
+            call!(|a| nnn_scores_f32(a[0] as _, a[1] as _, a[2], a[3], a[4] as _, a[5])),
+        ),
+        function(
+            "nnn_scores_i8",
+            scores(codes(QUERIES, all()), codes(GALLERY, None)),
+            call!(|a| nnn_scores_i8(a[0] as _, a[1] as _, a[2], a[3], a[4] as _, a[5])),
+        ),
         Function {
             reports: Some(NNN_ERR_VALUE),
-            ..function("nnn_find_nonfinite_f32", [mat(QUERIES, all()), out::<usize>(1), out::<usize>(1)], |a| unsafe {
-                nnn_find_nonfinite_f32(a[0] as _, a[1] as _, a[2] as _)
-            })
+            ..function(
+                "nnn_find_nonfinite_f32",
+                [mat(QUERIES, all()), out::<usize>(1), out::<usize>(1)],
+                call!(|a| nnn_find_nonfinite_f32(a[0] as _, a[1] as _, a[2] as _)),
+            )
         },
-        function("nnn_normalize_f32", [mat(QUERIES, all()), out::<f32>(QUERIES * STRIDE), stride(NNN_ERR_OVERFLOW)], |a| unsafe {
-            nnn_normalize_f32(a[0] as _, a[1] as _, a[2])
-        }),
+        function(
+            "nnn_normalize_f32",
+            [mat(QUERIES, all()), out::<f32>(QUERIES * STRIDE), stride(NNN_ERR_OVERFLOW)],
+            call!(|a| nnn_normalize_f32(a[0] as _, a[1] as _, a[2])),
+        ),
         function(
             "nnn_quantize_i8",
             [mat(QUERIES, all()), out::<i8>(QUERIES * STRIDE), stride(NNN_ERR_OVERFLOW), out::<f32>(QUERIES)],
-            |a| unsafe { nnn_quantize_i8(a[0] as _, a[1] as _, a[2], a[3] as _) },
+            call!(|a| nnn_quantize_i8(a[0] as _, a[1] as _, a[2], a[3] as _)),
         ),
     ]
 }

@@ -35,12 +35,20 @@ pub fn functions() -> Vec<Function> {
     };
     let len = |good, code| Param::Size(good, vec![wrong(HUGE, code)]);
     vec![
-        function("nnn_search_f32", search(mat(QUERIES, all.clone()), mat(GALLERY, None)), |a| unsafe {
-            nnn_search_f32(a[0] as _, a[1] as _, a[2] as _, a[3] as _, a[4], a[5], a[6], a[7] as _, a[8], a[9] as _, a[10] as _)
-        }),
-        function("nnn_search_i8", search(codes(QUERIES, all), codes(GALLERY, None)), |a| unsafe {
-            nnn_search_i8(a[0] as _, a[1] as _, a[2] as _, a[3] as _, a[4], a[5], a[6], a[7] as _, a[8], a[9] as _, a[10] as _)
-        }),
+        function(
+            "nnn_search_f32",
+            search(mat(QUERIES, all.clone()), mat(GALLERY, None)),
+            call!(|a| nnn_search_f32(
+                a[0] as _, a[1] as _, a[2] as _, a[3] as _, a[4], a[5], a[6], a[7] as _, a[8], a[9] as _, a[10] as _
+            )),
+        ),
+        function(
+            "nnn_search_i8",
+            search(codes(QUERIES, all), codes(GALLERY, None)),
+            call!(|a| nnn_search_i8(
+                a[0] as _, a[1] as _, a[2] as _, a[3] as _, a[4], a[5], a[6], a[7] as _, a[8], a[9] as _, a[10] as _
+            )),
+        ),
         function(
             "nnn_hits_merge",
             [
@@ -50,7 +58,7 @@ pub fn functions() -> Vec<Function> {
                 Param::Any(2),
                 k(NNN_ERR_OVERFLOW),
             ],
-            |a| unsafe { nnn_hits_merge(a[0] as _, a[1] as _, a[2] as _, a[3] as u32, a[4]) },
+            call!(|a| nnn_hits_merge(a[0] as _, a[1] as _, a[2] as _, a[3] as u32, a[4])),
         ),
         function(
             "nnn_rerank",
@@ -63,7 +71,7 @@ pub fn functions() -> Vec<Function> {
                 out::<Hit>(K),
                 out::<u32>(1),
             ],
-            |a| unsafe { nnn_rerank(a[0] as _, a[1], a[2] as _, a[3], a[4], a[5] as _, a[6] as _) },
+            call!(|a| nnn_rerank(a[0] as _, a[1], a[2] as _, a[3], a[4], a[5] as _, a[6] as _)),
         ),
         function(
             "nnn_rerank_certified",
@@ -83,9 +91,7 @@ pub fn functions() -> Vec<Function> {
                 out::<u32>(1),
                 out::<usize>(1),
             ],
-            |a| unsafe {
-                nnn_rerank_certified(a[0] as _, a[1], a[2] as _, a[3], float(a[4]), a[5], a[6] as _, a[7] as _, a[8] as _)
-            },
+            call!(|a| nnn_rerank_certified(a[0] as _, a[1], a[2] as _, a[3], float(a[4]), a[5], a[6] as _, a[7] as _, a[8] as _)),
         ),
     ]
 }

@@ -27,6 +27,21 @@ pub fn run_failing(folder: &Path, arguments: &[&str]) -> String {
     errors
 }
 
+/// Runs a line of words, which must succeed.
+pub fn words(folder: &Folder, line: &str) -> String {
+    run(folder.path(), &line.split_whitespace().collect::<Vec<_>>())
+}
+
+/// Runs a line of words, which must fail with a message that holds all of `parts`, and must not write anything.
+pub fn refused(folder: &Folder, line: &str, parts: &[&str]) {
+    let before = folder.names();
+    let message = run_failing(folder.path(), &line.split_whitespace().collect::<Vec<_>>());
+    for part in parts {
+        assert!(message.contains(part), "{line}: {part:?} is not in {message:?}");
+    }
+    assert_eq!(folder.names(), before, "{message}");
+}
+
 /// A folder that is removed with all it holds.
 pub struct Folder(PathBuf);
 

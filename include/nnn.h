@@ -19,7 +19,8 @@
  *            the content of a table, a list of hits or the sums can tell is judged after everything else, in the same order.
  *            No call aborts.
  * Memory     The caller owns all memory; nothing is allocated, kept or freed. Work memory is `scratch`: bytes of any content
- *            and alignment, of the size that a function and a macro give. The stack use of a call is fixed, below 8 KiB.
+ *            and alignment, of the size that a function gives, and but for the coarse index a macro too. The stack use of a
+ *            call is fixed, below 8 KiB.
  * Pointers   Valid for what the function says it reads or writes. NULL is fine with length 0. Typed pointers need the
  *            alignment of their type, no more. Inputs may overlap each other. An output (scratch is one) that overlaps anything
  *            else is NNN_ERR_ALIAS; a matrix reaches from its first element to its last, what lies between rows included.

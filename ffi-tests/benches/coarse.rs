@@ -3,8 +3,9 @@
 //! One thread, by the clock of the thread; pin it (`taskset -c 1`). Prints Markdown tables.
 //!
 //! A generated clustered set (seeded; 200,000 x 384 bank, 20,000 gallery rows); or `-- --set FOLDER`: gallery.npy, queries.npy,
-//! bank.npy, ground_truth.npy as `scripts/wordnet.py` makes them. `-- --lists 1` is how many lists there are, in square roots of
-//! the rows (4 when not given); `-- --svg FILE` draws the curve.
+//! bank.npy, ground_truth.npy as `scripts/wordnet.py` makes them, of whose gallery the curve takes 20,000 rows. `-- --lists 1` is how
+//! many lists there are, in square roots of the rows (2 when not given, as of `nnn index`); `-- --svg FILE` draws the curve. Lists are
+//! probed in f32 and in int8; the error of both is against the exact f32 biases.
 
 use ffi_tests::data::Random;
 use nnn::{Element, Hit, Matrix, Neighbors};
@@ -163,9 +164,9 @@ fn exact_bias<T: Element>(gallery: &Matrix<T>, bank: &Matrix<T>) -> Vec<f32> {
     bias
 }
 
-/// `--lists`, 4 when not given, times the square root of the rows.
+/// `--lists`, 2 when not given, times the square root of the rows.
 fn lists_for(rows: usize) -> usize {
-    let factor: f64 = argument("--lists").map_or(4.0, |text| text.parse().expect("--lists takes a number"));
+    let factor: f64 = argument("--lists").map_or(2.0, |text| text.parse().expect("--lists takes a number"));
     ((factor * (rows as f64).sqrt()) as usize).max(1)
 }
 
@@ -187,9 +188,10 @@ fn main() {
         }
     };
     println!("{} gallery rows, {} bank rows, dim {}, k {K}, alpha {ALPHA}", gallery.rows(), bank.rows(), bank.dim);
-    let curve = curve(&gallery, &bank);
+    let part = spread(&gallery, CURVE_ROWS);
+    let curve = curve(&part, &bank);
     if let Some(path) = argument("--svg") {
-        std::fs::write(path, svg(&curve)).expect("write the drawing");
+        std::fs::write(path, svg(&curve, part.rows())).expect("write the drawing");
     }
     match &set {
         Some(folder) => recall(&gallery, &queries, &bank, Some(&Rows::load(&folder.join("ground_truth.npy")))),
@@ -202,51 +204,95 @@ struct Point {
     bank: usize,
     exact: f64,
     probed: f64,
+    int8: f64,
 }
+
+/// Gallery rows of the probed passes that are timed.
+const CURVE_ROWS: usize = 20_000;
 
 /// Gallery rows that the exact pass is timed on, and errors are measured on.
 const SAMPLE: usize = 2000;
 
+/// So many rows, at equal distances, copied; all where there are no more.
+fn spread(all: &Rows, rows: usize) -> Rows {
+    let step = (all.rows() / rows).max(1);
+    let data = all.data.chunks_exact(all.dim).step_by(step).take(rows).flatten().copied().collect();
+    Rows { data, dim: all.dim }
+}
+
+/// int8 codes and scales of rows.
+struct Codes {
+    codes: Vec<i8>,
+    scales: Vec<f32>,
+    dim: usize,
+}
+
+impl Codes {
+    fn of(rows: &Rows) -> Codes {
+        let (mut codes, mut scales) = (vec![0; rows.data.len()], vec![0.0; rows.rows()]);
+        nnn::quantize(&rows.all(), &mut codes, rows.dim, &mut scales).expect("finite");
+        Codes { codes, scales, dim: rows.dim }
+    }
+
+    fn all(&self) -> Matrix<'_, i8> {
+        Matrix::new(&self.codes, self.scales.len(), self.dim).and_then(|m| m.with_scale(&self.scales)).expect("rows")
+    }
+}
+
+/// The fewest probes with at most the error wanted on the sample, and how it went.
+struct Probed {
+    probes: usize,
+    error: nnn::BiasError,
+    pairs: u64,
+    short: usize,
+    time: f64,
+}
+
+fn probed<T: Element>(index: &Index, exact: &[f32], sample: &Matrix<T>, gallery: &Matrix<T>, bank: &Matrix<T>) -> Probed {
+    let error = |probes| nnn::bias_error(exact, &index.bias(sample, bank, probes).0).expect("as many");
+    let probes = least(index.lists, |probes| error(probes).mean <= ERROR);
+    let (first, (_, pairs, short)) = seconds(|| index.bias(gallery, bank, probes));
+    let (second, _) = seconds(|| index.bias(gallery, bank, probes));
+    Probed { probes, error: error(probes), pairs, short, time: first.min(second) }
+}
+
 fn curve(gallery: &Rows, bank: &Rows) -> Vec<Point> {
-    // Spread over the gallery, and copied.
-    let step = gallery.rows() / SAMPLE;
-    let data = (0..SAMPLE).flat_map(|i| gallery.data[i * step * gallery.dim..][..gallery.dim].to_vec()).collect();
-    let sample = Rows { data, dim: gallery.dim };
+    let sample = spread(gallery, SAMPLE);
+    let (sample_codes, gallery_codes) = (Codes::of(&sample), Codes::of(gallery));
     let mut points: Vec<Point> = Vec::new();
-    println!(
-        "| bank | lists | probes | pairs scored | mean error | max error | short rows | exact s | probed s | exact / probed | growth | build s |"
-    );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
+    println!("| bank | lists | | probes | pairs scored | mean error | max error | short rows | s | exact / probed | growth |");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|");
     for halvings in (0..5).rev() {
         let n = bank.rows() >> halvings;
         let lists = lists_for(n);
         let part = bank.part(0, n);
         let (build, index) = seconds(|| Index::new(&part, lists));
-        let error = |probes: usize, exact: &[f32]| {
-            let (bias, ..) = index.bias(&sample.all(), &index.listed.all(), probes);
-            nnn::bias_error(exact, &bias).expect("as many")
-        };
-        // The exact pass, before and after the probed one.
+        let codes = Codes::of(&index.listed);
+        // The exact pass, before and after the probed ones.
         let (before, exact) = seconds(|| exact_bias(&sample.all(), &part));
-        let probes = least(lists, |probes| error(probes, &exact).mean <= ERROR);
-        let (first, (_, pairs, short)) = seconds(|| index.bias(&gallery.all(), &index.listed.all(), probes));
+        let own = probed(&index, &exact, &sample.all(), &gallery.all(), &index.listed.all());
+        let int8 = probed(&index, &exact, &sample_codes.all(), &gallery_codes.all(), &codes.all());
         let (after, _) = seconds(|| exact_bias(&sample.all(), &part));
-        let (second, _) = seconds(|| index.bias(&gallery.all(), &index.listed.all(), probes));
-        let exact_time = before.min(after) * gallery.rows() as f64 / SAMPLE as f64;
-        let probed = first.min(second);
-        let left = error(probes, &exact);
-        let growth = points.last().map_or(String::new(), |p| format!("N^{:.2}", (probed / p.probed).log2()));
-        println!(
-            "| {n} | {lists} | {probes} | {:.2} % | {:.5} | {:.4} | {short} | {exact_time:.2} | {probed:.2} | {:.1} | {growth} | {build:.1} |",
-            100.0 * pairs as f64 / (gallery.rows() as f64 * n as f64),
-            left.mean,
-            left.max,
-            exact_time / probed
-        );
-        points.push(Point { bank: n, exact: exact_time, probed });
+        let exact = before.min(after) * gallery.rows() as f64 / SAMPLE as f64;
+        println!("| {n} | {lists} | exact f32 | | 100 % | | | | {exact:.2} | | |");
+        let last = points.last();
+        let rows = [("f32", &own, last.map(|p| p.probed)), ("int8", &int8, last.map(|p| p.int8))];
+        for (name, Probed { probes, error, pairs, short, time }, before) in rows {
+            let growth = before.map_or(String::new(), |before| format!("N^{:.2}", (time / before).log2()));
+            let share = 100.0 * *pairs as f64 / (gallery.rows() as f64 * n as f64);
+            println!(
+                "| | | {name} | {probes} | {share:.2} % | {:.5} | {:.4} | {short} | {time:.2} | {:.1} | {growth} |",
+                error.mean,
+                error.max,
+                exact / time
+            );
+        }
+        eprintln!("index of {n} rows: {build:.1} s");
+        points.push(Point { bank: n, exact, probed: own.time, int8: int8.time });
     }
     if let [first, .., last] = &points[..] {
-        println!("\nover all: N^{:.2}", (last.probed / first.probed).ln() / (last.bank as f64 / first.bank as f64).ln());
+        let growth = |time: fn(&Point) -> f64| (time(last) / time(first)).ln() / (last.bank as f64 / first.bank as f64).ln();
+        println!("\nover all: f32 N^{:.2}, int8 N^{:.2}", growth(|p| p.probed), growth(|p| p.int8));
     }
     points
 }
@@ -268,9 +314,7 @@ fn least(lists: usize, good: impl Fn(usize) -> bool) -> usize {
 fn recall(gallery: &Rows, queries: &Rows, bank: &Rows, truth: Option<&Rows>) {
     let (all, queries) = (gallery.all(), queries.all());
     let bank_index = Index::new(&bank.all(), lists_for(bank.rows()));
-    let step = gallery.rows() / SAMPLE;
-    let data = (0..SAMPLE).flat_map(|i| gallery.data[i * step * gallery.dim..][..gallery.dim].to_vec()).collect();
-    let sample = Rows { data, dim: gallery.dim };
+    let sample = spread(gallery, SAMPLE);
     let exact = exact_bias(&sample.all(), &bank.all());
     let error = |probes| nnn::bias_error(&exact, &bank_index.bias(&sample.all(), &bank_index.listed.all(), probes).0);
     let probes = least(bank_index.lists, |probes| error(probes).expect("as many").mean <= ERROR);
@@ -309,32 +353,56 @@ fn recall(gallery: &Rows, queries: &Rows, bank: &Rows, truth: Option<&Rows>) {
 }
 
 /// Time against bank size, both logarithmic.
-fn svg(points: &[Point]) -> String {
-    let (width, height, margin) = (640.0, 400.0, 56.0);
-    let times = || points.iter().flat_map(|p| [p.exact, p.probed]);
+fn svg(points: &[Point], gallery: usize) -> String {
+    use std::fmt::Write;
+    let (width, height) = (760.0, 420.0);
+    let (left, right, top, bottom) = (48.0, 150.0, 64.0, 56.0);
+    let times = || points.iter().flat_map(|p| [p.exact, p.probed, p.int8]);
     let (low, high) = (times().fold(f64::MAX, f64::min), times().fold(0.0, f64::max));
-    let (first, last) = (points[0].bank as f64, points[points.len() - 1].bank as f64);
-    let x = |n: f64| margin + (n / first).ln() / (last / first).ln() * (width - 2.0 * margin);
-    let y = |t: f64| height - margin - (t / low).ln() / (high / low).ln() * (height - 2.0 * margin);
-    let mut text = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"13\">\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
+    let (first, last) = (&points[0], &points[points.len() - 1]);
+    let x = |p: &Point| {
+        left + (p.bank as f64 / first.bank as f64).ln() / (last.bank as f64 / first.bank as f64).ln() * (width - left - right)
+    };
+    let y = |t: f64| height - bottom - (t / low).ln() / (high / low).ln() * (height - top - bottom);
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"13\" fill=\"#24292f\">\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n\
+         <text x=\"{left}\" y=\"28\" font-size=\"16\">Bias pass of {gallery} gallery rows, k {K}: seconds on one thread, mean error at most {ERROR}</text>\n"
     );
-    for (name, colour, time) in [("exact", "#888", (|p| p.exact) as fn(&Point) -> f64), ("probed", "#0b6", |p| p.probed)] {
-        let line: Vec<String> = points.iter().map(|p| format!("{:.1},{:.1}", x(p.bank as f64), y(time(p)))).collect();
-        text += &format!("<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>\n", line.join(" "));
-        for p in points {
-            let (cx, cy) = (x(p.bank as f64), y(time(p)));
-            text += &format!("<circle cx=\"{cx:.1}\" cy=\"{cy:.1}\" r=\"3\" fill=\"{colour}\"/>\n");
-            text += &format!("<text x=\"{cx:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{:.2} s</text>\n", cy - 8.0, time(p));
-        }
-        let end = &points[points.len() - 1];
-        text +=
-            &format!("<text x=\"{:.1}\" y=\"{:.1}\" fill=\"{colour}\">{name}</text>\n", width - margin + 6.0, y(time(end)) + 14.0);
-    }
+    let mut line = |text: std::fmt::Arguments| out.write_fmt(format_args!("{text}\n")).expect("memory");
     for p in points {
-        let at = x(p.bank as f64);
-        text += &format!("<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n", height - margin + 24.0, p.bank);
+        let (x, end) = (x(p), height - bottom + 12.0);
+        line(format_args!("<line x1=\"{x:.1}\" y1=\"{:.1}\" x2=\"{x:.1}\" y2=\"{end:.1}\" stroke=\"#e4e7ea\"/>", top - 8.0));
+        line(format_args!("<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>", end + 14.0, p.bank));
     }
-    text + &format!("<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">bank rows</text>\n</svg>\n", width / 2.0, height - 10.0)
+    let middle = (left + width - right) / 2.0;
+    line(format_args!(
+        "<text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">bank rows (both axes logarithmic)</text>",
+        height - 10.0
+    ));
+    let lines = [
+        ("exact", "#6e7781", (|p| p.exact) as fn(&Point) -> f64),
+        ("probed, f32", "#1f6fb4", |p| p.probed),
+        ("probed, int8", "#d96a1d", |p| p.int8),
+    ];
+    for (name, colour, time) in lines {
+        let path: Vec<String> = points.iter().map(|p| format!("{:.1},{:.1}", x(p), y(time(p)))).collect();
+        line(format_args!("<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>", path.join(" ")));
+        for p in points {
+            let (x, y) = (x(p), y(time(p)));
+            line(format_args!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>"));
+            line(format_args!(
+                "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"{colour}\">{:.2}</text>",
+                y - 8.0,
+                time(p)
+            ));
+        }
+        let growth = (time(last) / time(first)).ln() / (last.bank as f64 / first.bank as f64).ln();
+        line(format_args!(
+            "<text x=\"{:.1}\" y=\"{:.1}\" fill=\"{colour}\">{name}: N^{growth:.2}</text>",
+            width - right + 22.0,
+            y(time(last)) + 4.0
+        ));
+    }
+    out + "</svg>\n"
 }

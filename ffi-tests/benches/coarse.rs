@@ -355,8 +355,8 @@ fn recall(gallery: &Rows, queries: &Rows, bank: &Rows, truth: Option<&Rows>) {
 /// Time against bank size, both logarithmic.
 fn svg(points: &[Point], gallery: usize) -> String {
     use std::fmt::Write;
-    let (width, height) = (760.0, 420.0);
-    let (left, right, top, bottom) = (48.0, 150.0, 64.0, 56.0);
+    let (width, height) = (820.0, 420.0);
+    let (left, right, top, bottom) = (48.0, 190.0, 68.0, 72.0);
     let times = || points.iter().flat_map(|p| [p.exact, p.probed, p.int8]);
     let (low, high) = (times().fold(f64::MAX, f64::min), times().fold(0.0, f64::max));
     let (first, last) = (&points[0], &points[points.len() - 1]);
@@ -371,7 +371,7 @@ fn svg(points: &[Point], gallery: usize) -> String {
     );
     let mut line = |text: std::fmt::Arguments| out.write_fmt(format_args!("{text}\n")).expect("memory");
     for p in points {
-        let (x, end) = (x(p), height - bottom + 12.0);
+        let (x, end) = (x(p), height - bottom + 26.0);
         line(format_args!("<line x1=\"{x:.1}\" y1=\"{:.1}\" x2=\"{x:.1}\" y2=\"{end:.1}\" stroke=\"#e4e7ea\"/>", top - 8.0));
         line(format_args!("<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>", end + 14.0, p.bank));
     }
@@ -381,11 +381,11 @@ fn svg(points: &[Point], gallery: usize) -> String {
         height - 10.0
     ));
     let lines = [
-        ("exact", "#6e7781", (|p| p.exact) as fn(&Point) -> f64),
-        ("probed, f32", "#1f6fb4", |p| p.probed),
-        ("probed, int8", "#d96a1d", |p| p.int8),
+        ("exact", "#6e7781", -8.0, (|p| p.exact) as fn(&Point) -> f64),
+        ("probed, f32", "#1f6fb4", -8.0, |p| p.probed),
+        ("probed, int8", "#d96a1d", 19.0, |p| p.int8), // the lowest: its figures below it
     ];
-    for (name, colour, time) in lines {
+    for (name, colour, below, time) in lines {
         let path: Vec<String> = points.iter().map(|p| format!("{:.1},{:.1}", x(p), y(time(p)))).collect();
         line(format_args!("<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>", path.join(" ")));
         for p in points {
@@ -393,7 +393,7 @@ fn svg(points: &[Point], gallery: usize) -> String {
             line(format_args!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>"));
             line(format_args!(
                 "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"{colour}\">{:.2}</text>",
-                y - 8.0,
+                y + below,
                 time(p)
             ));
         }

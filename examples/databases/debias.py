@@ -1,4 +1,4 @@
-"""What the programs beside this file share: real embeddings with biases, the exact debiased answers, and how near to them a database comes."""
+"""What the programs beside this file share: real embeddings with biases, the exact debiased answers, and how near a database comes."""
 
 import argparse
 import sys

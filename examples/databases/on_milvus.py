@@ -53,9 +53,9 @@ def search(name, vector, count, **parameters):
 
 export = nnn.Export(gallery, bias, "inner product")
 vectors = export.rows(gallery, bias)
-for name, (index, parameters), effort in (("hnsw", HNSW, {"ef": 400}), ("ivf", IVF, {"nprobe": 96})):
-    state = collection(f"debiased_{name}", vectors, index, parameters)
-    answer = lambda query: [hit["id"] for hit in search(f"debiased_{name}", export.queries(query[None])[0], TOP, **effort)]  # noqa: B023, E731
+for (index, parameters), effort in ((HNSW, {"ef": 400}), (IVF, {"nprobe": 96})):
+    state = collection(name := f"debiased_{index}", vectors, index, parameters)
+    answer = lambda query: [hit["id"] for hit in search(name, export.queries(query[None])[0], TOP, **effort)]  # noqa: B023, E731
     problem.show(f"exported vectors, inner product, {index}", *problem.ask(answer), state)
 
 # ---- the plain vectors with the bias in a field ------------------------------------------------------------------------------------

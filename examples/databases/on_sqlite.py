@@ -38,7 +38,8 @@ problem.show("exported vectors, L2", *problem.ask(from_vectors))
 
 # ---- the plain vectors with the bias in a column -----------------------------------------------------------------------------------
 
-database.execute(f"CREATE VIRTUAL TABLE plain USING vec0(id INTEGER PRIMARY KEY, embedding float[{gallery.shape[1]}] distance_metric=cosine)")
+dim = gallery.shape[1]
+database.execute(f"CREATE VIRTUAL TABLE plain USING vec0(id INTEGER PRIMARY KEY, embedding float[{dim}] distance_metric=cosine)")
 database.execute("CREATE TABLE biases (id INTEGER PRIMARY KEY, bias REAL NOT NULL)")
 database.executemany("INSERT INTO plain VALUES (?, ?)", ((i, row.tobytes()) for i, row in enumerate(gallery)))
 database.executemany("INSERT INTO biases VALUES (?, ?)", enumerate(bias.tolist()))

@@ -230,7 +230,8 @@ def report(finished, shards, rows, stop):
         for number, count in counts.items():
             if count == rows and number not in told:
                 told.add(number)
-                print(f"shard {number + 1} of {shards} of the bank: done with {rows} gallery rows after {time.monotonic() - start:.0f} s", flush=True)
+                spent = time.monotonic() - start
+                print(f"shard {number + 1} of {shards} of the bank: done with {rows} gallery rows after {spent:.0f} s", flush=True)
         if last:
             return
 
@@ -281,7 +282,8 @@ def main():
     parser.add_argument("--embedding", default="embedding", help="column of both (default: embedding)")
     parser.add_argument("--shard-rows", type=int, default=250_000, help="bank rows per shard (default: 250000)")
     parser.add_argument("--batch-rows", type=int, default=10_000, help="gallery rows per Arrow batch, at most (default: 10000)")
-    parser.add_argument("--scoring", choices=["certified", "f32"], default="certified", help="the same bits; certified is faster to k of about 256")
+    parser.add_argument("--scoring", choices=["certified", "f32"], default="certified",
+                        help="the same bits; certified (the default) is faster to a k of about 256")  # fmt: skip
     options = parser.parse_args()
     for name in ("k", "shard_rows", "batch_rows"):
         if getattr(options, name) < 1:

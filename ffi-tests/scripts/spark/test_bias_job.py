@@ -109,9 +109,11 @@ class Job(unittest.TestCase):
         printed, _ = process.communicate(timeout=600)
         log = self.printed()
         self.assertNotEqual(process.returncode, 0, printed)
-        lines = [line for line in log.splitlines() if line.startswith("bias_job: ")]
-        self.assertEqual(len(lines), 1, log[-8000:])
+        # spark-submit joins the driver's two streams.
+        lines = [line for line in printed.splitlines() if line.startswith("bias_job: ")]
+        self.assertEqual(len(lines), 1, printed[-4000:] + log[-8000:])
         self.assertRegex(lines[0], text)
+        print(lines[0])
         self.assertFalse((out / "_SUCCESS").exists())
 
     def test_bits_of_one_process(self):
@@ -145,6 +147,7 @@ class Job(unittest.TestCase):
                 self.assertEqual(len(executors), 2)
                 killed = executors[0]
                 os.kill(killed, signal.SIGKILL)
+        process.stdout.close()
         process.wait(timeout=900)
         log = self.printed()
         self.assertEqual(process.returncode, 0, seen + log[-8000:])
@@ -165,7 +168,8 @@ class Job(unittest.TestCase):
         self.refused(r"gallery: id 133, element 5 is nan: remove or repair", self.write("nan", broken, ids), bank_folder)
         uneven = good.tolist()
         uneven[7] = uneven[7][:5]
-        self.refused(r"gallery: id 107 has 5 elements, not 8: embed gallery and bank with one model", self.write("dim", uneven, ids), bank_folder)
+        text = r"gallery: id 107 has 5 elements, not 8: embed gallery and bank with one model"
+        self.refused(text, self.write("dim", uneven, ids), bank_folder)
         broken = bank.copy()
         broken[21, 2] = np.inf
         self.refused(r"bank: row 21, element 2 is inf: remove or repair", good_folder, self.write("inf", broken))

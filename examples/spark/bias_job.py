@@ -28,7 +28,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import types as sql
 
 LIBRARY = "libnnn.so"
-SHORTLIST_BYTES = 4 << 20  # of the neighbour table of a batch, which is one row of the shuffle
+TABLE_BYTES = 4 << 20  # of a batch' ids and neighbour table at most, which are one row of the shuffle
 
 
 class BadInput(ValueError):
@@ -239,7 +239,7 @@ def report(finished, shards, rows, stop):
 def run(spark, options, folder):
     context = spark.sparkContext
     nnn = ship(spark, folder)
-    batch = max(1, min(options.batch_rows, SHORTLIST_BYTES // (4 * options.k + 8)))
+    batch = max(1, min(options.batch_rows, TABLE_BYTES // (4 * options.k + 8)))
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(batch))
     gallery = gallery_of(spark, options)
     finished, memory = context.accumulator(set(), Union()), context.accumulator(0, Largest())
@@ -288,8 +288,8 @@ def main():
     for name in ("k", "shard_rows", "batch_rows"):
         if getattr(options, name) < 1:
             parser.error(f"--{name.replace('_', '-')}: {getattr(options, name)}: at least 1 is needed")
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    spark = SparkSession.builder.appName("nnn biases").getOrCreate()
+    spark = SparkSession.builder.appName("nnn biases").config("spark.ui.showConsoleProgress", "true").getOrCreate()
+    spark.sparkContext.setLogLevel("WARN")
     with tempfile.TemporaryDirectory() as folder:
         try:
             run(spark, options, Path(folder))

@@ -2,6 +2,7 @@
 middle, bad input. `spark.sh` runs it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -157,6 +158,8 @@ class Job(unittest.TestCase):
         self.assertIsNotNone(killed)
         self.assertRegex(log, r"Lost executor \d+|Executor.*[Ll]ost|worker lost")
         print(f"executor process {killed} killed after: {done[0]}")
+        # A worker's memory is that of Python, of a shard and of a batch; the gallery alone is 61 MB.
+        self.assertLess(int(re.search(r"largest Python worker had (\d+) MB", seen)[1]), 200)
         self.assertEqual(self.biases(out, ids).tobytes(), nnn.bias(gallery, bank).tobytes())
 
     def test_bad_input(self):

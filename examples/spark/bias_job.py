@@ -6,7 +6,7 @@ gallery: a unique `id` (whole number or text) and an `embedding` (array of float
 Every task takes one shard of the bank and the Arrow batches of one gallery partition, and makes a neighbour table of each batch; the
 tables of a batch are merged, exactly, so the biases have the bits of one process whatever the shards, partitions and failures.
 
-Executors need Python with numpy and pyarrow; the module nnn and libnnn.so are sent to them."""
+Executors need Python with numpy, pandas and pyarrow; the module nnn and libnnn.so are sent to them."""
 
 import argparse
 import os

@@ -66,6 +66,27 @@ fn commands_of_the_readmes() {
     assert!(files >= 9, "{files} files are named");
 }
 
+/// The SQL that is shown is the SQL that is run.
+#[test]
+fn sql_of_the_readme() {
+    let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let between = |text: &str, start: &str, end: &str| {
+        let (_, rest) = text.split_once(start).unwrap_or_else(|| panic!("no {start}"));
+        line(rest.split_once(end).expect("its end").0)
+    };
+    let program = std::fs::read_to_string(repository().join("examples/databases/on_postgres.py")).expect("the program");
+    let readme = std::fs::read_to_string(repository().join("examples/databases/README.md")).expect("the file");
+    let shown = between(&readme, "```sql\n", "```").replace("$1", "%s::vector").replace("LIMIT 1000", "LIMIT %s");
+    let shortlist = between(&program, "SHORTLIST = \"", "\"\n");
+    let rerank = between(&program, "RERANK = f\"\"\"", "\"\"\"").replace("{SHORTLIST}", &shortlist).replace("{TOP}", "10");
+    assert!(shown.contains(&rerank), "{rerank}\n{shown}");
+    let update = between(&program, "\"UPDATE", ";");
+    assert!(shown.contains(&format!("UPDATE {update};")), "{update}");
+    let exported =
+        between(&program, "sql = f\"", "\"\n").replace("{name}", "debiased").replace("{operator}", "<#>").replace("{TOP}", "10");
+    assert!(shown.contains(&exported), "{exported}");
+}
+
 #[test]
 fn sqlite() {
     let probe = "import numpy, sqlite_vec";

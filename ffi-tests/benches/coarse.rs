@@ -265,7 +265,9 @@ fn curve(gallery: &Rows, bank: &Rows) -> Vec<Point> {
     for halvings in (0..5).rev() {
         let n = bank.rows() >> halvings;
         let lists = lists_for(n);
-        let part = bank.part(0, n);
+        // Spread over the bank: one in the order of its files has other rows at its end than at its beginning.
+        let part = spread(bank, n);
+        let part = part.all();
         let (build, index) = seconds(|| Index::new(&part, lists));
         let codes = Codes::of(&index.listed);
         // The exact pass, before and after the probed ones.

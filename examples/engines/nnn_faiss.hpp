@@ -155,17 +155,18 @@ struct DebiasedFlat : faiss::IndexFlatIP {
         for (size_t q = 0; q < static_cast<size_t>(n); q++) {
             const nnn_mat_f32 query{x + q * dim, 1, dim, dim};
             check(nnn_scores_f32(&query, &gallery, 0, rows, scores.data(), rows));
-            result->lims[q] = all.size();
+            const size_t before = all.size();
             for (size_t i = 0; i < rows; i++)
                 if ((allow.empty() || (allow[i / 64] >> i % 64 & 1)) && scores[i] - bias[i] > radius)
                     all.emplace_back(static_cast<idx_t>(i), scores[i] - bias[i]);
+            result->lims[q] = all.size() - before;
         }
-        result->lims[n] = all.size();
-        result->do_allocation();
+        result->do_allocation();  // makes offsets of the counts
         for (size_t i = 0; i < all.size(); i++) std::tie(result->labels[i], result->distances[i]) = all[i];
     }
 
-    /// What graphs over this storage compare by: a query with a row by the debiased score, two rows by their product.
+    /// What graphs over this storage compare by: a query with a row by the debiased score, two rows by their product less the mean of
+    /// their biases. Building compares the one with the other, so they must be of the same size: without, most links are dropped.
     faiss::FlatCodesDistanceComputer *get_FlatCodesDistanceComputer() const override { return new Computer(*this); }
 
 private:
@@ -180,7 +181,8 @@ private:
         }
         float symmetric_dis(idx_t i, idx_t j) override {
             const std::uint8_t *row = codes + static_cast<size_t>(i) * code_size;
-            return product(reinterpret_cast<const float *>(row), codes + static_cast<size_t>(j) * code_size);
+            const float half = (index.bias[static_cast<size_t>(i)] + index.bias[static_cast<size_t>(j)]) / 2;
+            return product(reinterpret_cast<const float *>(row), codes + static_cast<size_t>(j) * code_size) - half;
         }
         float product(const float *a, const std::uint8_t *row) const {
             float out = 0;

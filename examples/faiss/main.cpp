@@ -1,47 +1,235 @@
-// Debiased search in FAISS: exported vectors in IndexHNSWFlat, certified reranking of the hits of an exact IndexFlat.
+// Debiased search in FAISS: biases by id over a flat index and under a graph, exported vectors in IVF and HNSW, certified reranking.
 //   cargo build --release -p nnn-capi
 //   c++ -std=c++17 -O2 -I include examples/faiss/main.cpp target/release/libnnn.a -lfaiss -fopenmp -llapack -lblas -pthread -o nnn-faiss && ./nnn-faiss
 #include "../engines/engines.hpp"
+#include "../engines/nnn_faiss.hpp"
 
 #include <faiss/IndexFlat.h>
 #include <faiss/IndexHNSW.h>
+#include <faiss/IndexIDMap.h>
+#include <faiss/IndexIVFFlat.h>
 
-// FAISS has no cosine: unit length, then inner product. `Faiss`: an index of (dim, metric).
-template <class Faiss>
+#include <memory>
+
+using nnn_faiss::DebiasedFlat;
+using nnn_faiss::idx_t;
+
+std::vector<engines::answer> search_in(const faiss::Index &index, const float *query, std::size_t k) {
+    std::vector<float> values(k);
+    std::vector<idx_t> ids(k);
+    index.search(1, query, static_cast<idx_t>(k), values.data(), ids.data());
+    std::vector<engines::answer> answers;
+    for (std::size_t i = 0; i < k && ids[i] >= 0; i++) answers.push_back({values[i], static_cast<std::uint32_t>(ids[i])});
+    return answers;
+}
+
+struct flat {
+    static constexpr const char *name = "FAISS IndexFlat (exact)";
+    static std::unique_ptr<faiss::Index> make(std::size_t, int dim, faiss::MetricType metric) {
+        return std::make_unique<faiss::IndexFlat>(dim, metric);
+    }
+    static void candidates(faiss::Index &, std::size_t) {}
+};
+
+struct hnsw {
+    static constexpr const char *name = "FAISS IndexHNSWFlat (M = 16, ef = 128)";
+    static void tune(faiss::IndexHNSW &index) {
+        index.hnsw.efConstruction = 200;
+        index.hnsw.efSearch = 128;
+    }
+    static std::unique_ptr<faiss::Index> make(std::size_t, int dim, faiss::MetricType metric) {
+        auto index = std::make_unique<faiss::IndexHNSWFlat>(dim, 16, metric);
+        tune(*index);
+        return index;
+    }
+    static void candidates(faiss::Index &index, std::size_t k) {
+        static_cast<faiss::IndexHNSW &>(index).hnsw.efSearch = static_cast<int>(std::max<std::size_t>(128, 2 * k));
+    }
+};
+
+struct ivf {
+    static constexpr const char *name = "FAISS IndexIVFFlat (a quarter of 2 sqrt(rows) lists)";
+    static std::unique_ptr<faiss::Index> make(std::size_t rows, int dim, faiss::MetricType metric) {
+        std::size_t lists = 1;
+        while (lists * lists < 4 * rows) lists++;
+        auto index = std::make_unique<faiss::IndexIVFFlat>(new faiss::IndexFlat(dim, metric), static_cast<std::size_t>(dim), lists, metric);
+        index->own_fields = true;
+        index->cp.niter = 10;
+        index->cp.max_points_per_centroid = 64;
+        index->nprobe = lists / 4;
+        return index;
+    }
+    static void candidates(faiss::Index &, std::size_t) {}
+};
+
+// FAISS has no cosine: unit length, then inner product.
+template <class Kind>
 class faiss_index {
 public:
-    faiss_index(nnn::form form, std::vector<float> vectors, std::size_t dim)
-        : form_(form), dim_(dim),
-          index_(static_cast<int>(dim), form == nnn::form::l2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT) {
+    faiss_index(nnn::form form, std::vector<float> vectors, std::size_t dim) : form_(form), dim_(dim) {
+        const std::size_t rows = vectors.size() / dim;
+        index_ = Kind::make(rows, static_cast<int>(dim), form == nnn::form::l2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT);
         if (form == nnn::form::cosine) nnn::check(nnn::normalize(vectors, dim));
-        index_.add(static_cast<faiss::Index::idx_t>(vectors.size() / dim), vectors.data());
+        index_->train(static_cast<idx_t>(rows), vectors.data());
+        index_->add(static_cast<idx_t>(rows), vectors.data());
     }
 
     std::vector<engines::answer> search(const float *query, std::size_t k) const {
-        std::vector<float> asked(query, query + dim_), values(k);
-        if (form_ == nnn::form::cosine) nnn::check(nnn::normalize(asked, dim_));
-        std::vector<faiss::Index::idx_t> ids(k);
-        index_.search(1, asked.data(), static_cast<faiss::Index::idx_t>(k), values.data(), ids.data());
-        std::vector<engines::answer> answers;
-        for (std::size_t i = 0; i < k && ids[i] >= 0; i++) answers.push_back({values[i], static_cast<std::uint32_t>(ids[i])});
-        return answers;
+        Kind::candidates(*index_, k);
+        if (form_ != nnn::form::cosine) return search_in(*index_, query, k);
+        std::vector<float> asked(query, query + dim_);
+        nnn::check(nnn::normalize(asked, dim_));
+        return search_in(*index_, asked.data(), k);
     }
 
 private:
     nnn::form form_;
     std::size_t dim_;
-    Faiss index_;
+    std::unique_ptr<faiss::Index> index_;
 };
 
-struct hnsw : faiss::IndexHNSWFlat {
-    hnsw(int dim, faiss::MetricType metric) : IndexHNSWFlat(dim, 16, metric) {
-        hnsw::IndexHNSWFlat::hnsw.efConstruction = 200;
-        hnsw::IndexHNSWFlat::hnsw.efSearch = 128;
+// Answers of the index that are not those of nnn_search, bit for bit: of half of the rows, after other biases, after rows were removed.
+std::size_t faults(const engines::problem &p) {
+    std::size_t faults = 0;
+    const std::size_t rows = p.rows, dim = p.dim, asked = std::min<std::size_t>(p.asked, 300), k = engines::top;
+    const float *x = p.gallery().data;
+    std::vector<float> bias = p.bias, vectors(x, x + rows * dim);
+    std::vector<idx_t> ids(rows);
+    for (std::size_t i = 0; i < rows; i++) ids[i] = static_cast<idx_t>(1000 + 3 * i);
+
+    DebiasedFlat index(static_cast<idx_t>(dim));
+    index.add(static_cast<idx_t>(rows), x, bias.data());
+    DebiasedFlat inside(static_cast<idx_t>(dim));
+    const float *next = bias.data();
+    inside.estimate = [&](idx_t n, const float *, float *out) { next = (std::copy(next, next + n, out), next + n); };
+    faiss::IndexIDMap map(&inside);
+    map.add_with_ids(static_cast<idx_t>(rows), x, ids.data());
+
+    const auto compare = [&](const faiss::Index &some, bool mapped, const std::vector<std::uint64_t> *allow, const faiss::SearchParameters *params) {
+        std::vector<float> scores(asked * k);
+        std::vector<idx_t> labels(asked * k);
+        some.search(static_cast<idx_t>(asked), p.queries().data, static_cast<idx_t>(k), scores.data(), labels.data(), params);
+        std::vector<nnn::hit> hits(asked * k);
+        std::vector<std::uint32_t> found(asked);
+        std::optional<nnn::span<const std::uint64_t>> filter;
+        if (allow) filter = nnn::span<const std::uint64_t>(*allow);
+        nnn::check(nnn::search(nnn::matrix_f32(p.queries().data, asked, dim), nnn::matrix_f32(vectors, dim), bias, filter, k, nnn::all,
+                               nnn::scratch(), hits, found));
+        for (std::size_t i = 0; i < asked * k; i++) {
+            const bool is = i % k < found[i / k];
+            const idx_t label = !is ? -1 : mapped ? ids[hits[i].id] : static_cast<idx_t>(hits[i].id);
+            faults += labels[i] != label || (is && scores[i] != hits[i].score);
+        }
+    };
+    const auto compare_both = [&] {
+        compare(index, false, nullptr, nullptr);
+        compare(map, true, nullptr, nullptr);
+    };
+    compare_both();
+
+    // Every third row may be found, then none but four: fewer than asked for.
+    for (const idx_t some : {idx_t(rows), idx_t(12)}) {
+        std::vector<std::uint64_t> allow((rows + 63) / 64);
+        std::vector<idx_t> allowed;
+        for (idx_t i = 0; i < std::min(some, static_cast<idx_t>(rows)); i += 3) {
+            allow[static_cast<std::size_t>(i) / 64] |= std::uint64_t(1) << i % 64;
+            allowed.push_back(i);
+        }
+        faiss::IDSelectorBatch selector(allowed.size(), allowed.data());
+        faiss::SearchParameters params;
+        params.sel = &selector;
+        compare(index, false, &allow, &params);
     }
-};
+
+    // Other biases, nothing rebuilt.
+    for (std::size_t i = 0; i < rows; i++) bias[i] = p.bias[rows - 1 - i];
+    index.set_bias(0, static_cast<idx_t>(rows), bias.data());
+    inside.set_bias(0, static_cast<idx_t>(rows / 2), bias.data());
+    inside.set_bias(static_cast<idx_t>(rows / 2), static_cast<idx_t>(rows - rows / 2), bias.data() + rows / 2);
+    compare_both();
+
+    // Every fifth row removed: biases stay with their rows.
+    std::vector<idx_t> gone, gone_ids;
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < rows; i++) {
+        if (i % 5 == 0) {
+            gone.push_back(static_cast<idx_t>(i));
+            gone_ids.push_back(ids[i]);
+        } else {
+            std::copy_n(x + i * dim, dim, vectors.begin() + static_cast<std::ptrdiff_t>(kept * dim));
+            bias[kept] = bias[i];
+            ids[kept++] = ids[i];
+        }
+    }
+    vectors.resize(kept * dim), bias.resize(kept), ids.resize(kept);
+    faults += index.remove_ids(faiss::IDSelectorBatch(gone.size(), gone.data())) != gone.size();
+    faults += map.remove_ids(faiss::IDSelectorBatch(gone_ids.size(), gone_ids.data())) != gone.size();
+    compare_both();
+
+    // Put together again from FAISS' rows, halves merged.
+    DebiasedFlat both(static_cast<idx_t>(dim)), rest(static_cast<idx_t>(dim));
+    const std::size_t half = kept / 2;
+    both.add(static_cast<idx_t>(half), vectors.data(), bias.data());
+    rest.add(static_cast<idx_t>(kept - half), vectors.data() + half * dim, bias.data() + half);
+    both.merge_from(rest, 0);
+    compare(both, false, nullptr, nullptr);
+    compare(DebiasedFlat(index, index.bias), false, nullptr, nullptr);
+
+    // Range search: as many as score above the tenth.
+    const std::vector<engines::answer> ten = search_in(index, p.queries().data, k);
+    faiss::RangeSearchResult near(1);
+    index.range_search(1, p.queries().data, ten.back().value, &near);
+    faults += near.lims[1] > k - 1;
+    for (std::size_t i = 0; i < near.lims[1]; i++)
+        faults += std::none_of(ten.begin(), ten.end(), [&](auto a) { return a.id == near.labels[i] && a.value == near.distances[i]; });
+
+    // What must throw: rows without biases, biases of rows that are not there, a bias that is none.
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    const auto throws = [&](auto f) {
+        try {
+            f();
+        } catch (const faiss::FaissException &) {
+            return;
+        }
+        faults++;
+    };
+    throws([&] { index.add(1, x); });
+    throws([&] { index.set_bias(index.ntotal, 1, bias.data()); });
+    throws([&] { index.set_bias(0, 1, &nan); });
+    throws([&] { index.add(1, x, &nan); });
+    compare_both();
+    return faults;
+}
+
+template <class Kind>
+void exported(const engines::problem &p) {
+    const engines::comparison<faiss_index<Kind>> compare(Kind::name, p);
+    compare.exported_forms(16);
+    compare.reranked(1024);
+}
 
 int main(int argc, char **argv) {
     const engines::problem p(argc > 1 ? argv[1] : "examples/data/pydoc-minilm");
-    engines::compare<faiss_index<hnsw>>("FAISS IndexHNSWFlat", p);
-    engines::compare<faiss_index<faiss::IndexFlat>>("FAISS IndexFlat (exact)", p);
+    DebiasedFlat storage(static_cast<idx_t>(p.dim));
+    storage.add(static_cast<idx_t>(p.rows), p.gallery().data, p.bias.data());
+    {
+        const engines::comparison<faiss_index<flat>> compare(flat::name, p);
+        compare.line("DebiasedFlat, biases by id", [&](std::size_t q) { return engines::ids_of(search_in(storage, p.query(q), engines::top)); },
+                     "faults in bits, selectors, removal, IndexIDMap: " + std::to_string(faults(p)));
+        compare.exported_forms(16);
+        compare.reranked(1024);
+    }
+    {
+        const engines::comparison<faiss_index<hnsw>> compare(hnsw::name, p);
+        DebiasedFlat under(static_cast<idx_t>(p.dim));
+        under.estimate = [&](idx_t n, const float *, float *bias) { std::copy_n(p.bias.data(), n, bias); };
+        faiss::IndexHNSW index(&under, 16);
+        hnsw::tune(index);
+        index.add(static_cast<idx_t>(p.rows), p.gallery().data);
+        compare.line("IndexHNSW over DebiasedFlat, biases by id",
+                     [&](std::size_t q) { return engines::ids_of(search_in(index, p.query(q), engines::top)); });
+        compare.exported_forms(16);
+        compare.reranked(1024);
+    }
+    exported<ivf>(p);
 }

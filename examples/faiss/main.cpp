@@ -24,58 +24,70 @@ std::vector<engines::answer> search_in(const faiss::Index &index, const float *q
 }
 
 struct flat {
-    static constexpr const char *name = "FAISS IndexFlat (exact)";
+    static constexpr const char *name = "FAISS IndexFlat (exact)", *what = nullptr;
     static std::unique_ptr<faiss::Index> make(std::size_t, int dim, faiss::MetricType metric) {
         return std::make_unique<faiss::IndexFlat>(dim, metric);
     }
-    static void candidates(faiss::Index &, std::size_t) {}
+    static std::size_t least(std::size_t) { return 0; }
+    static void set(faiss::Index &, std::size_t, std::size_t) {}
+    static std::size_t most(std::size_t) { return 0; }
 };
 
 struct hnsw {
-    static constexpr const char *name = "FAISS IndexHNSWFlat (M = 16, ef = 128)";
-    static void tune(faiss::IndexHNSW &index) {
-        index.hnsw.efConstruction = 200;
-        index.hnsw.efSearch = 128;
-    }
+    static constexpr const char *name = "FAISS IndexHNSWFlat", *what = "ef";
     static std::unique_ptr<faiss::Index> make(std::size_t, int dim, faiss::MetricType metric) {
         auto index = std::make_unique<faiss::IndexHNSWFlat>(dim, 16, metric);
-        tune(*index);
+        index->hnsw.efConstruction = 200;
         return index;
     }
-    static void candidates(faiss::Index &index, std::size_t k) {
-        static_cast<faiss::IndexHNSW &>(index).hnsw.efSearch = static_cast<int>(std::max<std::size_t>(128, 2 * k));
+    static std::size_t least(std::size_t) { return engines::first_ef; }
+    static void set(faiss::Index &index, std::size_t ef, std::size_t k) {
+        static_cast<faiss::IndexHNSW &>(index).hnsw.efSearch = static_cast<int>(std::max(ef, 2 * k));
     }
+    static std::size_t most(std::size_t) { return 4096; }
 };
 
 struct ivf {
-    static constexpr const char *name = "FAISS IndexIVFFlat (a quarter of 2 sqrt(rows) lists)";
+    static constexpr const char *name = "FAISS IndexIVFFlat", *what = "probes";
+    static std::size_t lists(std::size_t rows) { return static_cast<std::size_t>(2 * std::sqrt(static_cast<double>(rows))); }
     static std::unique_ptr<faiss::Index> make(std::size_t rows, int dim, faiss::MetricType metric) {
-        std::size_t lists = 1;
-        while (lists * lists < 4 * rows) lists++;
-        auto index = std::make_unique<faiss::IndexIVFFlat>(new faiss::IndexFlat(dim, metric), static_cast<std::size_t>(dim), lists, metric);
+        auto index = std::make_unique<faiss::IndexIVFFlat>(new faiss::IndexFlat(dim, metric), static_cast<std::size_t>(dim), lists(rows), metric);
         index->own_fields = true;
         index->cp.niter = 10;
+        index->cp.min_points_per_centroid = 1;
         index->cp.max_points_per_centroid = 64;
-        index->nprobe = lists / 4;
         return index;
     }
-    static void candidates(faiss::Index &, std::size_t) {}
+    static std::size_t least(std::size_t rows) { return lists(rows) / 8; }
+    static void set(faiss::Index &index, std::size_t probes, std::size_t) { static_cast<faiss::IndexIVF &>(index).nprobe = probes; }
+    static std::size_t most(std::size_t rows) { return lists(rows); }
 };
 
 // FAISS has no cosine: unit length, then inner product.
 template <class Kind>
 class faiss_index {
 public:
+    static constexpr bool cosine_is_product = true;
+
     faiss_index(nnn::form form, std::vector<float> vectors, std::size_t dim) : form_(form), dim_(dim) {
         const std::size_t rows = vectors.size() / dim;
         index_ = Kind::make(rows, static_cast<int>(dim), form == nnn::form::l2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT);
         if (form == nnn::form::cosine) nnn::check(nnn::normalize(vectors, dim));
         index_->train(static_cast<idx_t>(rows), vectors.data());
         index_->add(static_cast<idx_t>(rows), vectors.data());
+        effort_ = Kind::least(rows);
     }
 
+    bool more() {
+        const std::size_t most = Kind::most(static_cast<std::size_t>(index_->ntotal));
+        if (effort_ >= most) return false;
+        effort_ = std::min(effort_ + effort_ / 2, most);
+        return true;
+    }
+    std::string effort() const { return Kind::what ? std::string(Kind::what) + " " + std::to_string(effort_) + ", " : ""; }
+
     std::vector<engines::answer> search(const float *query, std::size_t k) const {
-        Kind::candidates(*index_, k);
+        Kind::set(*index_, effort_, k);
         if (form_ != nnn::form::cosine) return search_in(*index_, query, k);
         std::vector<float> asked(query, query + dim_);
         nnn::check(nnn::normalize(asked, dim_));
@@ -84,7 +96,7 @@ public:
 
 private:
     nnn::form form_;
-    std::size_t dim_;
+    std::size_t dim_, effort_;
     std::unique_ptr<faiss::Index> index_;
 };
 
@@ -201,35 +213,56 @@ std::size_t faults(const engines::problem &p) {
     return faults;
 }
 
-template <class Kind>
-void exported(const engines::problem &p) {
-    const engines::comparison<faiss_index<Kind>> compare(Kind::name, p);
-    compare.exported_forms(16);
-    compare.reranked(1024);
-}
+// The graph over biases by id, which follows set_bias.
+class graph_by_id {
+public:
+    explicit graph_by_id(const engines::problem &p) : p_(p), storage_(static_cast<idx_t>(p.dim)), index_(&storage_, 16) {
+        storage_.estimate = [&](idx_t n, const float *, float *bias) { std::copy_n(p.bias.data(), n, bias); };
+        index_.hnsw.efConstruction = 200;
+        index_.hnsw.efSearch = engines::first_ef;
+        index_.add(static_cast<idx_t>(p.rows), p.gallery().data);
+    }
+    bool more() { return (index_.hnsw.efSearch += index_.hnsw.efSearch / 2) < 4096; }
+    std::string effort() const { return "ef " + std::to_string(index_.hnsw.efSearch) + ", "; }
+    std::vector<std::uint32_t> search(std::size_t q) const { return engines::ids_of(search_in(index_, p_.query(q), engines::top)); }
+
+    // Hits that do not follow a change of their biases.
+    std::size_t faults() {
+        const std::uint32_t best = search(0).at(0);
+        const float never = 100.0f, before = storage_.bias[best];
+        storage_.set_bias(best, 1, &never);
+        const std::vector<std::uint32_t> without = search(0);
+        storage_.set_bias(best, 1, &before);
+        return static_cast<std::size_t>(std::count(without.begin(), without.end(), best)) + (search(0).at(0) != best);
+    }
+
+private:
+    const engines::problem &p_;
+    DebiasedFlat storage_;
+    faiss::IndexHNSW index_;
+};
 
 int main(int argc, char **argv) {
-    const engines::problem p(argc > 1 ? argv[1] : "examples/data/pydoc-minilm");
-    DebiasedFlat storage(static_cast<idx_t>(p.dim));
-    storage.add(static_cast<idx_t>(p.rows), p.gallery().data, p.bias.data());
+    const engines::problem p = engines::problem_of(argc, argv);
     {
+        DebiasedFlat index(static_cast<idx_t>(p.dim));
+        index.add(static_cast<idx_t>(p.rows), p.gallery().data, p.bias.data());
         const engines::comparison<faiss_index<flat>> compare(flat::name, p);
-        compare.line("DebiasedFlat, biases by id", [&](std::size_t q) { return engines::ids_of(search_in(storage, p.query(q), engines::top)); },
+        compare.line("DebiasedFlat, biases by id", [&](std::size_t q) { return engines::ids_of(search_in(index, p.query(q), engines::top)); },
                      "faults in bits, selectors, removal, IndexIDMap: " + std::to_string(faults(p)));
-        compare.exported_forms(16);
-        compare.reranked(1024);
+        compare.exported("flat, exported, inner product", nnn::form::inner_product, nnn::form::inner_product, 16);
+        compare.reranked("flat, certified reranking", 1024);
     }
     {
         const engines::comparison<faiss_index<hnsw>> compare(hnsw::name, p);
-        DebiasedFlat under(static_cast<idx_t>(p.dim));
-        under.estimate = [&](idx_t n, const float *, float *bias) { std::copy_n(p.bias.data(), n, bias); };
-        faiss::IndexHNSW index(&under, 16);
-        hnsw::tune(index);
-        index.add(static_cast<idx_t>(p.rows), p.gallery().data);
-        compare.line("IndexHNSW over DebiasedFlat, biases by id",
-                     [&](std::size_t q) { return engines::ids_of(search_in(index, p.query(q), engines::top)); });
-        compare.exported_forms(16);
-        compare.reranked(1024);
+        compare.exported_forms("HNSW, ", 16);
+        compare.reranked("HNSW, certified reranking", 1024);
+        graph_by_id index(p);
+        const auto search = [&](std::size_t q) { return index.search(q); };
+        const std::string effort = compare.enough_of(index, search);
+        compare.line("IndexHNSW over DebiasedFlat, biases by id", search, effort + "faults after set_bias: " + std::to_string(index.faults()));
     }
-    exported<ivf>(p);
+    const engines::comparison<faiss_index<ivf>> compare(ivf::name, p);
+    compare.exported_forms("IVF, ", 16);
+    compare.reranked("IVF, certified reranking", 1024);
 }

@@ -9,7 +9,7 @@
 
 #include <memory>
 
-constexpr std::size_t links = 16, ef_construction = 200, ef = 128;
+constexpr std::size_t links = 16, ef_construction = 200;
 
 void check(usearch_error_t error) {
     if (error) throw std::runtime_error(error);
@@ -18,6 +18,8 @@ void check(usearch_error_t error) {
 // A graph by a metric of USearch's, or for rows of *own floats by libnnn's.
 class graph {
 public:
+    static constexpr bool cosine_is_product = false;
+
     graph(nnn::form form, const std::vector<float> &vectors, std::size_t dim, const std::size_t *own = nullptr) : l2_(form == nnn::form::l2), own_(own) {
         usearch_init_options_t options{};
         options.metric_kind = form == nnn::form::inner_product ? usearch_metric_ip_k
@@ -27,7 +29,7 @@ public:
         options.dimensions = dim;
         options.connectivity = links;
         options.expansion_add = ef_construction;
-        options.expansion_search = ef;
+        options.expansion_search = engines::first_ef;
         usearch_error_t error = nullptr;
         index_.reset(own ? nnn_usearch_init(own, options, &error) : usearch_init(&options, &error));
         check(error);
@@ -41,11 +43,14 @@ public:
         });
     }
 
+    bool more() { return (ef_ += ef_ / 2) < 4096; }
+    std::string effort() const { return "ef " + std::to_string(ef_) + ", "; }
+
     std::vector<engines::answer> search(const float *query, std::size_t k) const {
         std::vector<usearch_key_t> keys(k);
         std::vector<float> distances(k);
         usearch_error_t error = nullptr;
-        usearch_change_expansion_search(index_.get(), std::max(ef, 2 * k), &error);
+        usearch_change_expansion_search(index_.get(), std::max(ef_, 2 * k), &error);
         const std::size_t found = usearch_search(index_.get(), query, usearch_scalar_f32_k, k, keys.data(), distances.data(), &error);
         check(error);
         std::vector<engines::answer> answers(found);
@@ -68,6 +73,7 @@ private:
             usearch_free(index, &error);
         }
     };
+    std::size_t ef_ = engines::first_ef;
     bool l2_;
     const std::size_t *own_;
     std::unique_ptr<void, release> index_;
@@ -96,16 +102,17 @@ int faults(graph &index, const engines::problem &p, const float *query, float ce
 }
 
 int main(int argc, char **argv) {
-    const engines::problem p(argc > 1 ? argv[1] : "examples/data/pydoc-minilm");
+    const engines::problem p = engines::problem_of(argc, argv);
     const engines::comparison<graph> compare("USearch", p);
-    compare.exported_forms(16);
+    compare.exported_forms("", 16);
     {
         const std::size_t stride = p.dim + 1;
         const std::vector<float> asked = p.asked_vectors(nnn::form::inner_product, stride);
         graph index(nnn::form::inner_product, p.vectors(nnn::form::inner_product, stride), stride, &p.dim);
         const auto search = [&](std::size_t q) { return engines::ids_of(index.search(&asked[q * stride], engines::top)); };
         const float centre = (p.limits.bias_min + p.limits.bias_max) / 2;
-        compare.line("nnn_metric_f32 as the metric", search, "faults after set_bias: " + std::to_string(faults(index, p, asked.data(), centre)));
+        const std::string effort = compare.enough_of(index, search);
+        compare.line("nnn_metric_f32 as the metric", search, effort + "faults after set_bias: " + std::to_string(faults(index, p, asked.data(), centre)));
     }
-    compare.reranked(1024);
+    compare.reranked("plain index, certified reranking", 1024);
 }

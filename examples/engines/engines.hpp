@@ -206,18 +206,17 @@ public:
         std::fflush(stdout);
     }
 
-    // As little effort of an index as finds enough, or all that it can do. The effort.
-    template <class Some, class Search>
-    std::string enough_of(Some &index, Search search) const {
-        while (p.recall(search) < enough && index.more()) {
-        }
-        return index.effort();
-    }
-
     // A search of the same queries by other means: ids by the number of the query.
     template <class Search>
     void line(const std::string &name, Search search, const std::string &remark = "") const {
         line(name, search, remark, plain);
+    }
+
+    // The same by an index of the kind with more(): with the effort of the plain index, then with as much as finds enough.
+    template <class Some, class Search>
+    void enough_of(const std::string &name, Some &index, Search search) const {
+        for (std::size_t i = 0; i < steps_; i++) index.more();
+        enough_of(name, index, search, "", plain);
     }
 
     // Vectors of one form in an index that compares by one (the same, or it is wrong), of so many elements more than they need.
@@ -226,21 +225,21 @@ public:
         Index index(index_form, p.vectors(form, stride), stride);
         const std::vector<float> asked = p.asked_vectors(form, stride);
         const auto search = [&](std::size_t q) { return ids_of(index.search(asked.data() + q * stride, top)); };
+        for (std::size_t i = 0; i < steps_; i++) index.more();
         if (form != index_form) {
-            for (std::size_t i = 0; i < steps_; i++) index.more();
-            return line(name, search, index.effort() + "WRONG, and no error says so", baseline(index_form));
+            line(name, search, index.effort() + "WRONG, and no error says so", baseline(index_form));
+            return;
         }
-        const std::string effort = enough_of(index, search);
         double worst = 0;  // the scores, taken back from what the engine answers
-        for (std::size_t q = 0; q < p.asked; q++) {
+        for (std::size_t q = 0; q < std::min<std::size_t>(p.asked, 200); q++) {
             const answer first = index.search(asked.data() + q * stride, 1).at(0);
             float score = first.value;
             nnn::check(nnn::export_scores(p.limits, form, {p.query(q), p.dim}, 1.0f, {&score, 1}));
             if (first.id == p.exact(q).id) worst = std::max(worst, std::abs(static_cast<double>(score) - static_cast<double>(p.exact(q).score)));
         }
-        char remark[96];
-        std::snprintf(remark, sizeof remark, "%sscores within %.0e", effort.c_str(), worst);
-        line(name, search, remark, baseline(form));
+        char remark[64];
+        std::snprintf(remark, sizeof remark, "scores within %.0e", worst);
+        enough_of(name, index, search, remark, baseline(form));
     }
 
     // All three forms in their own indexes, and the wrong combination. Padded to what the engine's kernels like.
@@ -311,10 +310,20 @@ private:
     }
 
     template <class Search>
-    void line(const std::string &name, Search search, const std::string &remark, const Index &against) const {
+    double line(const std::string &name, Search search, const std::string &remark, const Index &against) const {
         const auto other = [&](std::size_t q) { return ids_of(against.search(p.query(q), top)); };
-        std::printf("  %-48s  %.4f  %.2f  %s\n", name.c_str(), p.recall(search), times_as_long(p.asked, search, other), remark.c_str());
+        const double found = p.recall(search);
+        std::printf("  %-48s  %.4f  %.2f  %s\n", name.c_str(), found, times_as_long(p.asked, search, other), remark.c_str());
         std::fflush(stdout);
+        return found;
+    }
+
+    template <class Some, class Search>
+    void enough_of(const std::string &name, Some &index, Search search, const std::string &remark, const Index &against) const {
+        if (line(name, search, index.effort() + remark, against) >= enough || !index.more()) return;
+        while (p.recall(search) < enough && index.more()) {
+        }
+        line(name + ", more effort", search, index.effort(), against);
     }
 };
 

@@ -59,13 +59,6 @@ public:
         return answers;
     }
 
-    void set_bias(std::uint32_t row, float tail) {
-        std::vector<float> work(*own_ + 1);
-        usearch_error_t error = nullptr;
-        nnn_usearch_set_bias(index_.get(), row, tail, work.data(), &error);
-        check(error);
-    }
-
 private:
     struct release {
         void operator()(usearch_index_t index) const {
@@ -79,40 +72,14 @@ private:
     std::unique_ptr<void, release> index_;
 };
 
-// A bias that says never is obeyed, and forgotten.
-int faults(graph &index, const engines::problem &p, const float *query, float centre) {
-    int faults = 0;
-    const std::uint32_t best = p.exact(0).id;
-    index.set_bias(best, 100.0f);
-    for (const engines::answer &a : index.search(query, engines::top)) faults += a.id == best;
-    index.set_bias(best, p.bias[best] - centre);
-    faults += index.search(query, 1).at(0).id != best;
-    const std::size_t other = p.dim + 1;
-    usearch_error_t error = nullptr;
-    usearch_init_options_t options{};
-    options.metric_kind = usearch_metric_ip_k;
-    options.quantization = usearch_scalar_f32_k;
-    options.dimensions = p.dim + 1;
-    const usearch_index_t wrong = usearch_init(&options, &error);
-    check(error);
-    nnn_usearch_metric(wrong, &other, &error);  // an index that has no room for the bias
-    faults += error == nullptr;
-    usearch_free(wrong, &error);
-    return faults;
-}
-
 int main(int argc, char **argv) {
     const engines::problem p = engines::problem_of(argc, argv);
     const engines::comparison<graph> compare("USearch", p);
-    compare.exported_forms("", 16);
-    {
-        const std::size_t stride = p.dim + 1;
-        const std::vector<float> asked = p.asked_vectors(nnn::form::inner_product, stride);
-        graph index(nnn::form::inner_product, p.vectors(nnn::form::inner_product, stride), stride, &p.dim);
-        const auto search = [&](std::size_t q) { return engines::ids_of(index.search(&asked[q * stride], engines::top)); };
-        const float centre = (p.limits.bias_min + p.limits.bias_max) / 2;
-        const std::string effort = compare.enough_of(index, search);
-        compare.line("nnn_metric_f32 as the metric", search, effort + "faults after set_bias: " + std::to_string(faults(index, p, asked.data(), centre)));
-    }
     compare.reranked("plain index, certified reranking", 1024);
+    compare.exported_forms("", 16);
+    const std::size_t stride = p.dim + 1;
+    const std::vector<float> asked = p.asked_vectors(nnn::form::inner_product, stride);
+    graph index(nnn::form::inner_product, p.vectors(nnn::form::inner_product, stride), stride, &p.dim);
+    compare.enough_of("nnn_metric_f32 as the metric", index,
+                      [&](std::size_t q) { return engines::ids_of(index.search(&asked[q * stride], engines::top)); });
 }

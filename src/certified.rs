@@ -22,7 +22,6 @@
 #![forbid(unsafe_code)]
 
 use crate::blocks::{BLOCK_ROWS, Strip, block_rows, blocks, strips};
-use crate::collect::chunks;
 use crate::cpu::{self, Supported};
 use crate::encode::{Bound, UNIT};
 use crate::kernel::{self, Dtype, STRIP, Span, TILE_BYTES};
@@ -365,7 +364,7 @@ pub fn search_certified(
     let query_block = Lists::rows_in(list_bytes.len(), k).min(QUERY_BLOCK);
     let mut lists = Lists::new(list_bytes, k).ok_or(TOO_SMALL)?;
     let mut done = Certificate::default();
-    for group in chunks(Span::new(0, queries.rows.rows()), query_block) {
+    for group in Span::new(0, queries.rows.rows()).parts(query_block) {
         let mut errors = [0f64; QUERY_BLOCK];
         found.get_mut(group.first..).and_then(|f| f.get_mut(..group.count)).unwrap_or_default().fill(0);
         for i in 0..group.count {

@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 use crate::certified::{Certificate, DEARER, Encoded, TOO_SMALL, error_bound, lower, scratch_min};
-use crate::collect::{Target, add, chunks, collect};
+use crate::collect::{Target, add, collect};
 use crate::cpu::{self, Supported};
 use crate::dot::{ensure_finite, row_span};
 use crate::encode::Bound;
@@ -81,11 +81,11 @@ fn checked_magnitudes(isa: Supported, gallery: &Encoded, rows: Span, bank: &Enco
 }
 
 /// Most gallery rows of a chunk.
-const CHUNK_MAX: usize = 256;
+const CHUNK_MAX: usize = 480;
 
 /// Candidates of a list: what is wanted for speed, and the least.
 fn wanted(k: usize) -> usize {
-    k.saturating_mul(6).saturating_add(256)
+    k.saturating_mul(6).saturating_add(80)
 }
 const fn least(k: usize) -> usize {
     k.saturating_add(k / 2).saturating_add(48)
@@ -357,7 +357,7 @@ fn collect_certified(
     let cut = Cut::new(isa, gallery.rows.dim(), k, scratch.len());
     let (lists, tiles) = scratch.split_at_mut_checked(cut.words(k).saturating_mul(4).saturating_add(3)).ok_or(TOO_SMALL)?;
     let mut done = Certificate::default();
-    for chunk in chunks(rows, cut.rows) {
+    for chunk in rows.parts(cut.rows) {
         let first = chunk.first - rows.first;
         let (lens, words) = kernel::u32_part(lists).split_at_mut_checked(cut.rows).ok_or(TOO_SMALL)?;
         let (rescored, words) = words.split_at_mut_checked(cut.rows).ok_or(TOO_SMALL)?;

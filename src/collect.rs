@@ -132,7 +132,7 @@ pub(crate) fn collect<T: Element>(
         }
         let (spare, tiles) = scratch.split_at_mut_checked(bytes).ok_or(TOO_SMALL)?;
         let mut lists = Lists::new(spare, k).ok_or(TOO_SMALL)?;
-        for chunk in chunks(rows, Lists::rows_in(bytes, k)) {
+        for chunk in rows.parts(Lists::rows_in(bytes, k)) {
             let first = chunk.first - rows.first;
             for i in 0..chunk.count {
                 lists.row(i).ok_or(TOO_SMALL)?.begin(target.seed(first + i, k));
@@ -148,7 +148,7 @@ pub(crate) fn collect<T: Element>(
         let (spare, tiles) = scratch.split_at_mut_checked(bytes).ok_or(TOO_SMALL)?;
         let best = kernel::f32_part(spare);
         let columns = NonZeroUsize::new(k).ok_or(TOO_SMALL)?;
-        for chunk in chunks(rows, best.len() / columns) {
+        for chunk in rows.parts(best.len() / columns) {
             best.fill(f32::NEG_INFINITY);
             kernel::tile_pass(isa, gallery, chunk, bank, tiles, &mut Rows { isa, table: best, k }).ok_or(TOO_SMALL)?;
             for (i, best) in best.chunks_exact(columns.get()).take(chunk.count).enumerate() {
@@ -186,7 +186,7 @@ fn collect_exchanged<T: Element>(
 ) -> Option<Result<()>> {
     let (lists, tiles) = scratch.split_at_mut_checked(Lists::bytes(most, k) + 3)?;
     let mut lists = Lists::new(lists, k)?;
-    for chunk in chunks(rows, most) {
+    for chunk in rows.parts(most) {
         let first = chunk.first - rows.first;
         for i in 0..most {
             lists.row(i)?.begin(if i < chunk.count { target.seed(first + i, k) } else { &[] });
@@ -230,17 +230,6 @@ impl Sink for Exchanged<'_, '_> {
             }
         }
     }
-}
-
-/// Cuts rows into chunks of at most `most`.
-pub(crate) fn chunks(rows: Span, most: usize) -> impl Iterator<Item = Span> {
-    let most = most.max(1);
-    let mut done = 0;
-    core::iter::from_fn(move || {
-        let chunk = Span::new(rows.first + done, most.min(rows.count - done));
-        done += chunk.count;
-        (chunk.count > 0).then_some(chunk)
-    })
 }
 
 /// Short lists.

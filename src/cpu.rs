@@ -217,11 +217,17 @@ const DECLARED_I8MM: u8 = 1 << 5;
 /// The instruction set in use; read once per call.
 #[inline]
 pub(crate) fn active() -> Supported {
-    // Only `choose` stores, and only what `detect` contains.
-    match Isa::from_raw((STATE.load(Relaxed) & ISA_MASK).into()) {
-        Some(isa) => Supported(isa),
+    match chosen() {
+        Some(isa) => isa,
         None => choose_best(),
     }
+}
+
+/// The instruction set in use, once one was chosen.
+#[inline]
+pub(crate) fn chosen() -> Option<Supported> {
+    // Only `choose` stores, and only what `detect` contains.
+    Isa::from_raw((STATE.load(Relaxed) & ISA_MASK).into()).map(Supported)
 }
 
 #[cold]

@@ -161,6 +161,13 @@ class Arrays(unittest.TestCase):
         plain = nnn.search(queries, gallery, k=200)
         again = nnn.rerank(plain.ids.astype(np.int64), plain.scores, bias, 3)
         self.assertEqual(again.array.tobytes(), hits.array.tobytes())
+        for short in (20, 60, 200):
+            certified, more = nnn.rerank_certified(plain.ids[:, :short], plain.scores[:, :short].copy(), bias, 3)
+            np.testing.assert_array_equal(more[more > 0], min(2 * short, 200))
+            self.assertEqual(certified.array[more == 0].tobytes(), hits.array[more == 0].tobytes())
+            self.assertEqual(certified.array.tobytes(), nnn.rerank(plain.ids[:, :short], plain.scores[:, :short].copy(), bias, 3).array.tobytes())
+        self.assertFalse(more.any())
+        self.assertTrue(nnn.rerank_certified(plain.ids[:, :20], plain.scores[:, :20].copy(), bias, 3, bias_min=-9)[1].all())
         partial = plain.ids.astype(np.int64)
         partial[:, 2:] = -1
         np.testing.assert_array_equal(nnn.rerank(partial, plain.scores, bias, 3).found, np.full(20, 2))
@@ -273,6 +280,9 @@ class Errors(unittest.TestCase):
             (nnn.Error, "threads", "1 to", lambda: nnn.search(queries, gallery, threads=0)),
             (nnn.Error, "scales", "100", nnn.Codes, gallery.astype(np.int8), np.ones(3, np.float32)),
             (nnn.Error, "ids", "100 gallery rows", nnn.rerank, np.full((1, 2), 100), np.ones((1, 2), np.float32), bias),
+            (nnn.Error, "ids", "once", nnn.rerank_certified, np.zeros((1, 101), int), np.ones((1, 101), np.float32), bias),
+            (nnn.Error, "bias_min", "finite", nnn.rerank_certified, np.zeros((1, 1), int), np.ones((1, 1), np.float32), bias, 1, np.nan),
+            (nnn.Error, "bias", "anew", nnn.rerank_certified, np.zeros((1, 1), int), np.ones((1, 1), np.float32), bias * np.float32(np.nan)),
             (TypeError, "ids", "whole", nnn.rerank, np.ones((1, 2)), np.ones((1, 2), np.float32), bias),
             (nnn.Error, "gallery", "table of 9", nnn.Neighbors(9, 2).update, gallery, bank),
             (nnn.Error, "ks", "ascend", nnn.Neighbors(9, 2).update(gallery[:9], bank).grid, [2, 1], [0.5]),
@@ -317,7 +327,7 @@ class Fuzz(unittest.TestCase):
     def test_random_arguments(self):
         seconds, seed = float(os.environ.get("NNN_FUZZ_SECONDS", "1")), int(os.environ.get("NNN_FUZZ_SEED", time.time_ns() % 10**9))
         pick = random.Random(seed)
-        functions = [nnn.bias, nnn.search, nnn.scores, nnn.normalize, nnn.quantize, nnn.find_nonfinite, nnn.rerank, nnn.mean_bias,
+        functions = [nnn.bias, nnn.search, nnn.scores, nnn.normalize, nnn.quantize, nnn.find_nonfinite, nnn.rerank, nnn.rerank_certified, nnn.mean_bias,
                      nnn.ranks, nnn.recall, nnn.choose, nnn.hubness, nnn.merge_hits, nnn.Codes, nnn.Encoded, nnn.Encoded.mean_of,
                      self.neighbors, self.softmax, self.export]  # fmt: skip
         end, answered, refused = time.monotonic() + seconds, 0, 0

@@ -4,7 +4,8 @@
 //!
 //! A generated clustered set (seeded; 200,000 x 384 bank, 20,000 gallery rows); or `-- --set FOLDER`: gallery.npy, queries.npy,
 //! bank.npy, ground_truth.npy as `scripts/wordnet.py` makes them. `-- --lists 1` is how many lists there are, in square roots of
-//! the rows (4 when not given); `-- --svg FILE` draws the curve.
+//! the rows (4 when not given); `-- --int8` probes lists of int8 codes (the exact pass, and what the error is measured against, stay f32);
+//! `-- --svg FILE` draws the curve.
 
 use ffi_tests::data::Random;
 use nnn::{Element, Hit, Matrix, Neighbors};
@@ -40,6 +41,25 @@ impl Rows {
         let dim = shape.split(',').nth(1).and_then(|n| n.trim().parse().ok()).unwrap_or(1);
         let data = bytes[10 + header..].chunks_exact(4).map(|x| f32::from_le_bytes([x[0], x[1], x[2], x[3]])).collect();
         Rows { data, dim }
+    }
+}
+
+/// Rows as int8 codes.
+struct Codes {
+    codes: Vec<i8>,
+    scale: Vec<f32>,
+    dim: usize,
+}
+
+impl Codes {
+    fn of(rows: &Rows) -> Codes {
+        let (mut codes, mut scale) = (vec![0; rows.data.len()], vec![0.0; rows.rows()]);
+        nnn::quantize(&rows.all(), &mut codes, rows.dim, &mut scale).expect("finite");
+        Codes { codes, scale, dim: rows.dim }
+    }
+
+    fn all(&self) -> Matrix<'_, i8> {
+        Matrix::new(&self.codes, self.scale.len(), self.dim).and_then(|m| m.with_scale(&self.scale)).expect("rows")
     }
 }
 
@@ -212,6 +232,7 @@ fn curve(gallery: &Rows, bank: &Rows) -> Vec<Point> {
     let step = gallery.rows() / SAMPLE;
     let data = (0..SAMPLE).flat_map(|i| gallery.data[i * step * gallery.dim..][..gallery.dim].to_vec()).collect();
     let sample = Rows { data, dim: gallery.dim };
+    let codes = std::env::args().any(|a| a == "--int8").then(|| (Codes::of(gallery), Codes::of(&sample)));
     let mut points: Vec<Point> = Vec::new();
     println!(
         "| bank | lists | probes | pairs scored | mean error | max error | short rows | exact s | probed s | exact / probed | growth | build s |"
@@ -222,16 +243,20 @@ fn curve(gallery: &Rows, bank: &Rows) -> Vec<Point> {
         let lists = lists_for(n);
         let part = bank.part(0, n);
         let (build, index) = seconds(|| Index::new(&part, lists));
-        let error = |probes: usize, exact: &[f32]| {
-            let (bias, ..) = index.bias(&sample.all(), &index.listed.all(), probes);
-            nnn::bias_error(exact, &bias).expect("as many")
+        let listed = codes.as_ref().map(|_| Codes::of(&index.listed));
+        let probe = |whole: bool, probes: usize| match (&codes, &listed) {
+            (Some((gallery, sample)), Some(listed)) => {
+                index.bias(&if whole { gallery } else { sample }.all(), &listed.all(), probes)
+            }
+            _ => index.bias(&if whole { gallery } else { &sample }.all(), &index.listed.all(), probes),
         };
+        let error = |probes: usize, exact: &[f32]| nnn::bias_error(exact, &probe(false, probes).0).expect("as many");
         // The exact pass, before and after the probed one.
         let (before, exact) = seconds(|| exact_bias(&sample.all(), &part));
         let probes = least(lists, |probes| error(probes, &exact).mean <= ERROR);
-        let (first, (_, pairs, short)) = seconds(|| index.bias(&gallery.all(), &index.listed.all(), probes));
+        let (first, (_, pairs, short)) = seconds(|| probe(true, probes));
         let (after, _) = seconds(|| exact_bias(&sample.all(), &part));
-        let (second, _) = seconds(|| index.bias(&gallery.all(), &index.listed.all(), probes));
+        let (second, _) = seconds(|| probe(true, probes));
         let exact_time = before.min(after) * gallery.rows() as f64 / SAMPLE as f64;
         let probed = first.min(second);
         let left = error(probes, &exact);

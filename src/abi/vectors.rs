@@ -2,7 +2,7 @@
 
 use super::check::{Described, Facts, Memory, View, input, judge, output, pair, range, span};
 use super::*;
-use crate::cpu::MICROCONTROLLER;
+use crate::cpu::{self, MICROCONTROLLER};
 use crate::matrix::{Element, MAX_DIM};
 
 /// ======== Kernels: dot products and scores ========
@@ -14,7 +14,7 @@ use crate::matrix::{Element, MAX_DIM};
 #[must_use]
 pub unsafe extern "C" fn nnn_dot_f32(a: *const f32, b: *const f32, dim: usize, out: *mut f32) -> StatusCode {
     // SAFETY: the caller promises what the header asks of its pointers.
-    code(unsafe { dot(a, b, dim, out) })
+    unsafe { dot(a, b, dim, out) }
 }
 
 /// *out = <a, b> of two rows of dim codes, exact for every code and every dim up to NNN_MAX_DIM.
@@ -24,7 +24,7 @@ pub unsafe extern "C" fn nnn_dot_f32(a: *const f32, b: *const f32, dim: usize, o
 #[must_use]
 pub unsafe extern "C" fn nnn_dot_i8(a: *const i8, b: *const i8, dim: usize, out: *mut i32) -> StatusCode {
     // SAFETY: the caller promises what the header asks of its pointers.
-    code(unsafe { dot(a, b, dim, out) })
+    unsafe { dot(a, b, dim, out) }
 }
 
 /// Four dot products at once, each with the bits of nnn_dot_f32: out[i] = <query, row i>. What a graph index asks for at every step,
@@ -43,7 +43,7 @@ pub unsafe extern "C" fn nnn_dot4_f32(
     out: *mut f32,
 ) -> StatusCode {
     // SAFETY: the caller promises what the header asks of its pointers.
-    code(unsafe { dot4(query, [row0, row1, row2, row3], dim, out) })
+    unsafe { dot4(query, [row0, row1, row2, row3], dim, out) }
 }
 
 /// As nnn_dot4_f32, of codes: exact, as nnn_dot_i8. out: 4 integers.
@@ -59,32 +59,53 @@ pub unsafe extern "C" fn nnn_dot4_i8(
     out: *mut i32,
 ) -> StatusCode {
     // SAFETY: the caller promises what the header asks of its pointers.
-    code(unsafe { dot4(query, [row0, row1, row2, row3], dim, out) })
+    unsafe { dot4(query, [row0, row1, row2, row3], dim, out) }
 }
 
-unsafe fn dot4<T: Element>(query: *const T, rows: [*const T; 4], dim: usize, out: *mut T::Dot) -> Result<()> {
+// A short pair takes little longer than its call, so what nearly all calls need comes first, in a function that keeps few registers;
+// the other calls start anew in the second one.
+unsafe fn dot<T: Element>(a: *const T, b: *const T, dim: usize, out: *mut T::Dot) -> StatusCode {
+    match cpu::chosen() {
+        Some(isa) if surely_good([a, b], dim, out, 1) => {
+            // SAFETY: what `surely_good` tests is what `judge_rows` asks.
+            unsafe { out.write(T::pair(isa, input(a, dim), input(b, dim))) };
+            NNN_OK
+        }
+        // SAFETY: the caller's promise.
+        _ => unsafe { dot_judged(a, b, dim, out) },
+    }
+}
+
+#[cfg_attr(not(all(target_os = "none", target_pointer_width = "32")), cold, inline(never))]
+unsafe fn dot_judged<T: Element>(a: *const T, b: *const T, dim: usize, out: *mut T::Dot) -> StatusCode {
+    code(judge_rows([a, b], dim, out, 1).and_then(|()| {
+        // SAFETY: judged: not NULL, aligned, apart.
+        unsafe { out.write(crate::dot(input(a, dim), input(b, dim))?) };
+        Ok(())
+    }))
+}
+
+unsafe fn dot4<T: Element>(query: *const T, rows: [*const T; 4], dim: usize, out: *mut T::Dot) -> StatusCode {
     let [row0, row1, row2, row3] = rows;
-    if !surely_good([query, row0, row1, row2, row3], dim, out, 4) {
-        judge_rows([query, row0, row1, row2, row3], dim, out, 4)?;
+    match cpu::chosen() {
+        Some(isa) if surely_good([query, row0, row1, row2, row3], dim, out, 4) => {
+            // SAFETY: as in `dot`.
+            unsafe { out.cast::<[T::Dot; 4]>().write(T::quad(isa, input(query, dim), rows.map(|row| input(row, dim)))) };
+            NNN_OK
+        }
+        // SAFETY: the caller's promise.
+        _ => unsafe { dot4_judged(query, rows, dim, out) },
     }
-    // SAFETY: judged.
-    let (query, rows) = unsafe { (input(query, dim), rows.map(|row| input(row, dim))) };
-    let products = crate::dot4(query, rows)?;
-    // SAFETY: judged not NULL and aligned.
-    unsafe { out.cast::<[T::Dot; 4]>().write(products) };
-    Ok(())
 }
 
-unsafe fn dot<T: Element>(a: *const T, b: *const T, dim: usize, out: *mut T::Dot) -> Result<()> {
-    if !surely_good([a, b], dim, out, 1) {
-        judge_rows([a, b], dim, out, 1)?;
-    }
-    // SAFETY: judged.
-    let (a, b) = unsafe { (input(a, dim), input(b, dim)) };
-    let product = crate::dot(a, b)?;
-    // SAFETY: judged not NULL and aligned.
-    unsafe { out.write(product) };
-    Ok(())
+#[cfg_attr(not(all(target_os = "none", target_pointer_width = "32")), cold, inline(never))]
+unsafe fn dot4_judged<T: Element>(query: *const T, rows: [*const T; 4], dim: usize, out: *mut T::Dot) -> StatusCode {
+    let [row0, row1, row2, row3] = rows;
+    code(judge_rows([query, row0, row1, row2, row3], dim, out, 4).and_then(|()| {
+        // SAFETY: judged: not NULL, aligned, apart.
+        unsafe { out.cast::<[T::Dot; 4]>().write(crate::dot4(input(query, dim), rows.map(|row| input(row, dim)))?) };
+        Ok(())
+    }))
 }
 
 /// Whether [`judge_rows`] is certain to accept: its facts in one test, since a pair takes little longer than the judgement.
@@ -102,7 +123,6 @@ fn surely_good<T: Element, const N: usize>(rows: [*const T; N], dim: usize, out:
     })
 }
 
-#[cfg_attr(not(all(target_os = "none", target_pointer_width = "32")), cold, inline(never))]
 fn judge_rows<T: Element, const N: usize>(rows: [*const T; N], dim: usize, out: *mut T::Dot, len: usize) -> Result<()> {
     let facts = Facts { dim: dim != 0 && dim <= MAX_DIM, ..Facts::GOOD };
     judge(facts, &[&rows.map(|row| Memory::read(row, Some(dim))), &[Memory::write(out, Some(len))]])

@@ -55,7 +55,7 @@ pub fn coarse_neighbors<T: Element>(
     let mut groups = Groups::new(scratch, span.count, lists, probes, gallery.dim()).ok_or(TOO_SMALL)?;
     let spare = kernel::tile_bytes::<T>(isa, gallery.dim(), bank.rows()) / 4 + 16;
     let mut scored = 0;
-    for chunk in crate::collect::chunks(span, groups.rows()) {
+    for chunk in span.parts(groups.rows()) {
         let from = (chunk.first - span.first) * k;
         let table = table.as_mut_slice().get_mut(from..).and_then(|t| t.get_mut(..chunk.count * k)).unwrap_or_default();
         scored += probe(isa, &mut groups, gallery, chunk, bank, centroids, offsets, spare, table, k).ok_or(TOO_SMALL)?;

@@ -70,7 +70,7 @@ pub fn coarse_search<T: Element>(
     let mut groups = Groups::new(scratch, queries.rows(), lists, probes, queries.dim()).ok_or(TOO_SMALL)?;
     found.get_mut(..queries.rows()).unwrap_or_default().fill(0);
     let mut scored = 0;
-    for chunk in crate::collect::chunks(Span::new(0, queries.rows()), groups.rows()) {
+    for chunk in Span::new(0, queries.rows()).parts(groups.rows()) {
         groups.choose(isa, queries, chunk, centroids, offsets).ok_or(TOO_SMALL)?;
         let give = |l: usize, members: &[u32], gathered: &Matrix<T>, work: &mut [u8]| {
             let span = list(offsets, l);

@@ -43,7 +43,7 @@ pub fn coarse_assign(
     let tiles = kernel::tile_bytes::<f32>(isa, m.dim(), centroids.rows()) / 4 + 16;
     let scores = words.len().saturating_sub(tiles).max(words.len().saturating_sub(SCRATCH_MIN / 4) / 2).clamp(1, 16_384);
     let (scores, tiles) = words.split_at_mut_checked(scores).ok_or(TOO_SMALL)?;
-    for chunk in crate::collect::chunks(span, scores.len()) {
+    for chunk in span.parts(scores.len()) {
         let part = assigned.get_mut(chunk.first - span.first..).and_then(|a| a.get_mut(..chunk.count)).unwrap_or_default();
         let scores = words_as::<f32>(scores).get_mut(..chunk.count).unwrap_or_default();
         assign(isa, m, chunk, centroids, words_as(tiles), part, scores).ok_or(TOO_SMALL)?;
@@ -73,7 +73,8 @@ struct Best<'a> {
 
 impl Sink for Best<'_> {
     fn limit(&mut self, row: usize) -> f32 {
-        self.scores.get(row).copied().unwrap_or(f32::INFINITY)
+        // Of equal similarities the first list is taken, and lists come in any order.
+        self.scores.get(row).map_or(f32::INFINITY, |best| best.next_down())
     }
 
     fn take(&mut self, row: usize, first: usize, scores: &[f32], mask: u64) {

@@ -142,6 +142,17 @@ impl Span {
     pub(crate) fn inside(self, rows: usize) -> bool {
         self.first <= rows && self.count <= rows - self.first
     }
+
+    /// The span cut into parts of `most` rows; the last one may have fewer.
+    pub(crate) fn parts(self, most: usize) -> impl Iterator<Item = Span> {
+        let most = most.max(1);
+        let mut done = 0;
+        core::iter::from_fn(move || {
+            let part = Span::new(self.first + done, most.min(self.count - done));
+            done += part.count;
+            (part.count > 0).then_some(part)
+        })
+    }
 }
 
 /// A gallery group against the panels of a bank block: the safe form of [`TileJob`].

@@ -34,6 +34,9 @@ const PACKED_MAX: usize = 512 * 1024 / 4;
 const DEPTH_PART: usize = 1024;
 const CHUNK_MAX: usize = 128;
 
+/// Gallery rows that a pass takes one after the other.
+const RUN: usize = 128;
+
 /// Who takes the scores of a pass.
 pub(crate) trait Sink {
     /// Whether all scores are of interest: then limits are NaN, and [`take_all`](Self::take_all) gets them.
@@ -46,7 +49,7 @@ pub(crate) trait Sink {
         None
     }
     /// Scores of the gallery row with the bank rows `first..`. Those without their bit in the mask are not above the limit, and
-    /// undefined. Limits may have risen since they were asked for.
+    /// undefined. Limits may have risen since they were asked for. Bank rows, and gallery rows, come in any order.
     fn take(&mut self, row: usize, first: usize, scores: &[f32], mask: u64);
     /// Where all are of interest: the scores of the gallery row with a block of bank rows.
     fn take_all(&mut self, row: usize, first: usize, scores: &[f32]) {
@@ -136,18 +139,16 @@ pub(crate) fn tile_pass<T: Element, S: Sink>(
     let (packed, words) = words.split_at_mut_checked(plan.block * plan.part)?;
     let masks = u64_part(words).get_mut(..plan.group * (plan.block / shape.width))?;
 
-    let mut bank_first = 0;
-    while bank_first < bank.rows() {
-        let bank_span = Span::new(bank_first, plan.block.min(bank.rows() - bank_first));
+    for bank_span in scattered(Span::new(0, bank.rows()), plan.block) {
         for (i, (init, scale)) in init.iter_mut().zip(scales.iter_mut()).enumerate() {
-            let row = if i < bank_span.count { bank.row(bank_first + i) } else { None };
+            let row = if i < bank_span.count { bank.row(bank_span.first + i) } else { None };
             *init = row.map_or(0, |row| T::tile_init(isa, row));
-            *scale = bank.scale(bank_first + i);
+            *scale = bank.scale(bank_span.first + i);
         }
         let mut packed_part = None;
-        let mut row = 0;
-        while row < rows.count {
-            let chunk = Span::new(rows.first + row, plan.chunk.min(rows.count - row));
+        // Rows that follow each other in memory for as long as that helps to fetch them.
+        let run = (RUN / plan.chunk.max(1)).max(1) * plan.chunk;
+        for chunk in scattered(rows, run).flat_map(|run| run.parts(plan.chunk)) {
             let mut start = 0;
             while start < plan.steps {
                 let depth = Span::new(start, plan.part.min(plan.steps - start));
@@ -156,14 +157,24 @@ pub(crate) fn tile_pass<T: Element, S: Sink>(
                     packed_part = Some(start);
                 }
                 let block = Block { bank: bank_span, depth, init, scales, packed };
-                multiply(isa, &plan, gallery, chunk, row, &block, copied, sums, masks, sink)?;
+                multiply(isa, &plan, gallery, chunk, chunk.first - rows.first, &block, copied, sums, masks, sink)?;
                 start += depth.count;
             }
-            row += chunk.count;
         }
-        bank_first += bank_span.count;
     }
     Some(())
+}
+
+/// The parts of a span (of `most` rows, the last perhaps of fewer) in the order of their reversed numbers: the first, that from the
+/// middle, from the quarters, ... A bank that is sorted by similarity, either way, is met with its best rows spread over the pass, so
+/// that few rows beat the limits of their time.
+fn scattered(span: Span, most: usize) -> impl Iterator<Item = Span> {
+    let most = most.max(1);
+    let parts = span.count.div_ceil(most);
+    let bits = usize::BITS - parts.saturating_sub(1).leading_zeros();
+    let reversed = move |i: usize| i.reverse_bits().checked_shr(usize::BITS - bits).unwrap_or(0);
+    let part = move |i: usize| Span::new(span.first + i * most, most.min(span.count - i * most));
+    (0..1usize.checked_shl(bits).unwrap_or(usize::MAX)).map(reversed).filter(move |&i| i < parts).map(part)
 }
 
 /// A packed part of a bank block.

@@ -70,11 +70,55 @@ pub(super) unsafe fn append<L: DepthF32>(scores: *const f32, n: usize, mask: u64
 pub(super) fn insert_above<L: DepthF32>(best: &mut [f32], scores: &[f32], mask: u64) {
     let Some(&last) = best.last() else { return };
     // SAFETY: this runs in the shell of `L`; the slice holds what is read.
-    let mask = mask & unsafe { above::<L>(scores.as_ptr(), scores.len(), last) };
+    let of = |limit| unsafe { above::<L>(scores.as_ptr(), scores.len(), limit) };
+    let mask = mask & of(last) & !of(f32::MAX);
+    if mask == 0 {
+        return;
+    }
+    // Where vectors can be moved by a lane, the row stays in registers meanwhile.
+    match best.len().div_ceil(L::LANES) {
+        _ if !L::SHIFTS => {}
+        1 => return insert_held::<L, 1>(best, scores, mask),
+        2 => return insert_held::<L, 2>(best, scores, mask),
+        3 | 4 => return insert_held::<L, 4>(best, scores, mask),
+        5..=8 => return insert_held::<L, 8>(best, scores, mask),
+        _ => {}
+    }
     for at in bits(mask) {
-        let (Some(&score), Some(&last)) = (scores.get(at), best.last()) else { return };
-        if score > last && score < f32::INFINITY {
+        if let (Some(&score), Some(&last)) = (scores.get(at), best.last())
+            && score > last
+        {
             insert::<L>(best, score + 0.0);
+        }
+    }
+}
+
+/// As [`insert`] for every score whose bit is set, in a row of at most `N` vectors. A score that beats none changes nothing.
+#[inline(always)]
+fn insert_held<L: DepthF32, const N: usize>(best: &mut [f32], scores: &[f32], mask: u64) {
+    let (p, n) = (best.as_mut_ptr(), best.len());
+    let held = |v: usize| n.saturating_sub(v * L::LANES).min(L::LANES);
+    // SAFETY: this runs in the shell of `L`; of every vector those elements are read and written that are inside of the slice.
+    unsafe {
+        // What is read as zero past the end never moves to the front.
+        let mut row: [L::V; N] = core::array::from_fn(|v| match held(v) {
+            n if n == L::LANES => L::load(p.add(v * L::LANES)),
+            n => L::load_part(p.wrapping_add(v * L::LANES), n),
+        });
+        for at in bits(mask) {
+            let score = L::add(L::splat(scores.get(at).copied().unwrap_or(f32::NEG_INFINITY)), L::zero());
+            let mut before = L::splat(f32::INFINITY);
+            for own in &mut row {
+                let shifted = L::shift_in(before, *own);
+                before = *own;
+                *own = L::max(*own, L::min(shifted, score));
+            }
+        }
+        for (v, vector) in row.into_iter().enumerate() {
+            match held(v) {
+                n if n == L::LANES => L::store(p.add(v * L::LANES), vector),
+                n => L::store_part(p.wrapping_add(v * L::LANES), vector, n),
+            }
         }
     }
 }

@@ -82,6 +82,17 @@ impl DepthF32 for Avx2 {
         // SAFETY: AVX2 is the contract of the trait.
         unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(a, b)) as u32 }
     }
+    const SHIFTS: bool = true;
+    #[inline(always)]
+    unsafe fn shift_in(before: __m256, v: __m256) -> __m256 {
+        // SAFETY: AVX2 is the contract of the trait.
+        unsafe {
+            // The halves between: the second of `before`, the first of `v`; then each half moves by a lane of its own.
+            let (before, v) = (_mm256_castps_si256(before), _mm256_castps_si256(v));
+            let between = _mm256_permute2x128_si256::<0x21>(before, v);
+            _mm256_castsi256_ps(_mm256_alignr_epi8::<12>(v, between))
+        }
+    }
     #[inline(always)]
     unsafe fn sum(v: __m256) -> f32 {
         // SAFETY: AVX2 is the contract of the trait.

@@ -69,6 +69,17 @@ impl DepthF32 for Avx512 {
         // SAFETY: AVX-512 is the contract of the trait.
         unsafe { _mm512_maskz_compress_ps(mask as __mmask16, v) }
     }
+    const SHIFTS: bool = true;
+    #[inline(always)]
+    unsafe fn shift_in(before: __m512, v: __m512) -> __m512 {
+        // SAFETY: AVX-512 is the contract of the trait.
+        unsafe { _mm512_castsi512_ps(_mm512_alignr_epi32::<15>(_mm512_castps_si512(v), _mm512_castps_si512(before))) }
+    }
+    #[inline(always)]
+    unsafe fn store_part(p: *mut f32, v: __m512, n: usize) {
+        // SAFETY: the mask covers the `n` valid elements; masked lanes are not accessed.
+        unsafe { _mm512_mask_storeu_ps(p, ((1u32 << n) - 1) as __mmask16, v) }
+    }
     #[inline(always)]
     unsafe fn sum(v: __m512) -> f32 {
         // SAFETY: AVX-512 is the contract of the trait.

@@ -9,7 +9,8 @@
 //! * The machine has the instruction set of the implementing type.
 //! * `load*(p)`: `p` is valid for reads of a full vector, at any alignment; `load_part*(p, n)`: for the first `n` elements only,
 //!   `n` at most a vector; elements past `n` read as zero.
-//! * `splat(p)`: valid for reads of one word; `store(p, _)`: valid for writes of a full vector, at any alignment.
+//! * `splat(p)`: valid for reads of one word; `store(p, _)`: valid for writes of a full vector, at any alignment;
+//!   `store_part(p, _, n)`: of the first `n` elements only.
 
 use core::num::NonZeroUsize;
 
@@ -72,6 +73,25 @@ pub(crate) trait DepthF32 {
     unsafe fn compress(v: Self::V, mask: u32) -> Self::V {
         let _ = mask;
         v
+    }
+    /// Whether there is [`shift_in`](Self::shift_in).
+    const SHIFTS: bool = false;
+    /// The last lane of `before`, then all lanes of `v` but the last. Only where `SHIFTS`.
+    #[inline(always)]
+    unsafe fn shift_in(before: Self::V, v: Self::V) -> Self::V {
+        let _ = before;
+        v
+    }
+    #[inline(always)]
+    unsafe fn store_part(p: *mut f32, v: Self::V, n: usize) {
+        const { assert!(Self::LANES <= 16) };
+        let mut all = [0f32; 16];
+        // SAFETY: no vector has more than 16 lanes; `n` elements are valid by contract.
+        unsafe { Self::store(all.as_mut_ptr(), v) };
+        for (i, x) in all.iter().enumerate().take(n) {
+            // SAFETY: `i < n`.
+            unsafe { *p.add(i) = *x };
+        }
     }
     /// Sum of the lanes by halving.
     unsafe fn sum(v: Self::V) -> f32;

@@ -76,6 +76,12 @@ impl DepthF32 for Neon {
         // SAFETY: NEON is the contract of the trait; the table holds four words.
         unsafe { vaddvq_u32(vandq_u32(vcgtq_f32(a, b), vld1q_u32(BITS.as_ptr()))) }
     }
+    const SHIFTS: bool = true;
+    #[inline(always)]
+    unsafe fn shift_in(before: float32x4_t, v: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vextq_f32::<3>(before, v) }
+    }
     #[inline(always)]
     unsafe fn sum(v: float32x4_t) -> f32 {
         // SAFETY: NEON is the contract of the trait.

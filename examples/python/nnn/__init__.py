@@ -23,10 +23,11 @@ from ._evaluate import choose, hubness, ranks, recall
 from ._export import Export
 from ._library import ABI_VERSION, Error, NOT_RANKED, isa, isas, select_isa, version
 from ._rows import Codes, Encoded, find_nonfinite, normalize, quantize
-from ._search import HIT, Hits, merge_hits, rerank, scores, search
+from ._search import HIT, Hits, merge_hits, rerank, rerank_certified, scores, search
 
 __all__ = [
     "Error", "Codes", "Encoded", "Hits", "Neighbors", "Softmax",
-    "Export", "bias", "mean_bias", "search", "merge_hits", "rerank", "scores", "normalize", "quantize", "find_nonfinite",
+    "Export", "bias", "mean_bias", "search", "merge_hits", "rerank", "rerank_certified", "scores",
+    "normalize", "quantize", "find_nonfinite",
     "ranks", "recall", "choose", "hubness", "version", "isa", "isas", "select_isa",
 ]  # fmt: skip

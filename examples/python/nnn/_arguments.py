@@ -136,7 +136,8 @@ def _run(threads, jobs):
 
 def _ranges(rows, threads):
     """(first, count) of ranges that keep the threads busy, and are long enough for the check of the bank not to count."""
-    size = max(min(-(-rows // threads), max(1024, -(-rows // (8 * threads)))), 1)
+    size = rows if threads == 1 else min(-(-rows // threads), max(1024, -(-rows // (8 * threads))))
+    size = max(size, 1)
     return [(first, min(size, rows - first)) for first in range(0, rows, size)] or [(0, 0)]
 
 

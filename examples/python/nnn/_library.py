@@ -59,6 +59,7 @@ _SIGNATURES = {
     "nnn_search_certified": "ippppzzzpzppp",
     "nnn_hits_merge": "ipppuz",
     "nnn_rerank": "ipzpzzpp",
+    "nnn_rerank_certified": "ipzpzfzppp",
     "nnn_mean_f32": "ipp",
     "nnn_encode_f32": "ippuUppzpp",
     "nnn_certified_scratch": "zzz",

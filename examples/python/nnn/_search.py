@@ -1,7 +1,8 @@
 """Search with a bias."""
 
+import math
 import sys
-from ctypes import byref, c_uint32
+from ctypes import byref, c_size_t, c_uint32
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from ._arguments import (
     _bias_argument,
     _integer,
     _output,
+    _real,
     _run,
     _scratch,
     _shape,
@@ -119,6 +121,24 @@ def rerank(ids, scores, bias, k=10):
 
     ids: unsigned or signed whole numbers, queries x candidates, negative where an engine found fewer. scores: raw similarities, float32
     of the same shape (higher is better). O(candidates) per query."""
+    return _reranked(ids, scores, bias, k)[0]
+
+
+def rerank_certified(ids, scores, bias, k=10, bias_min=None):
+    """`rerank` of the exact best candidates of an index over all rows, and for each query how many candidates to ask for next, for its hits
+    to be those of a search of the whole gallery: 0 where they already are.
+
+    ids: each row once, an index over len(bias) rows. bias_min: at most every bias (their minimum, when it is not passed). Of an approximate
+    index the proof covers only rows that score at most as the last candidate. Returns Hits and an array of uint64."""
+    _vector("bias", bias, np.float32)
+    if bias_min is None:
+        bias_min = float(bias.min()) if len(bias) else 0.0
+        if not math.isfinite(bias_min):
+            _refuse("bias", "it holds NaN or infinity (find_nonfinite shows where): compute it anew")
+    return _reranked(ids, scores, bias, k, _real("bias_min", bias_min))
+
+
+def _reranked(ids, scores, bias, k, bias_min=None):
     for name, array in (("ids", ids), ("scores", scores)):
         if not isinstance(array, np.ndarray) or array.ndim != 2:
             raise TypeError(f"{name}: a matrix, queries x candidates, is needed")
@@ -130,17 +150,23 @@ def rerank(ids, scores, bias, k=10):
     _vector("bias", bias, np.float32)
     k = min(_integer("k", k, 1, 2**32 - 1), max(ids.shape[1], 1))
     hits, candidates, found = Hits.empty(len(ids), k), np.empty(ids.shape[1], HIT), c_uint32()
+    function, limits, wanted = ("nnn_rerank", [], []) if bias_min is None else ("nnn_rerank_certified", [bias_min], [c_size_t()])
+    more = np.zeros(len(ids), np.uint64)
     for query, (row_ids, row_scores) in enumerate(zip(ids, scores)):
         real = row_ids >= 0
         count = int(np.count_nonzero(real))
         row_ids, row_scores = row_ids[real], row_scores[real]
         if count and int(row_ids.max()) >= len(bias):
             _refuse("ids", f"{int(row_ids.max())} in row {query}, but bias is for {len(bias)} gallery rows")
+        if wanted and count > len(bias):
+            _refuse("ids", f"{count} in row {query}, but bias is for {len(bias)} gallery rows, and each can be there once")
         candidates["id"][:count], candidates["score"][:count] = row_ids, row_scores
-        _call("nnn_rerank", _address(candidates), count, _address(bias), len(bias), k, hits.array.ctypes.data + query * k * 8, byref(found),
-              finite=[("scores", scores), ("bias", bias)])  # fmt: skip
+        _call(function, _address(candidates), count, _address(bias), len(bias), *limits, k, hits.array.ctypes.data + query * k * 8,
+              byref(found), *map(byref, wanted), finite=[("scores", scores), ("bias", bias)])  # fmt: skip
         hits.found[query] = found.value
-    return hits
+        if wanted:
+            more[query] = wanted[0].value
+    return hits, more
 
 
 def scores(queries, gallery, out=None):

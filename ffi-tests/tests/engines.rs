@@ -21,25 +21,25 @@ fn has_header(header: &str) -> bool {
 }
 
 /// What a program prints, built from this source with these further arguments, and run with those.
-fn output_of(source: &str, arguments: &[&str], run_with: &[&str]) -> String {
+fn output_of(source: &str, arguments: &[&str], threads: &str, run_with: &[&str]) -> String {
     let program = Path::new(FOLDER).join(format!("{}-{}", source.replace(['/', '.'], "-"), std::process::id()));
     let mut compile = Command::new("c++");
     compile.current_dir(repository()).args(["-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", "-I", "include"]);
     compile.arg(source).arg(&library(FOLDER).archive).args(arguments);
     run(compile.arg("-pthread").arg("-o").arg(&program));
-    let printed = run(Command::new(&program).current_dir(repository()).env("OMP_NUM_THREADS", "2").args(run_with));
+    let printed = run(Command::new(&program).current_dir(repository()).env("OMP_NUM_THREADS", threads).args(run_with));
     std::fs::remove_file(program).expect("remove the program");
     printed
 }
 
 /// The example over the shipped data, some of the queries of which tell enough.
 fn example(engine: &str, arguments: &[&str]) -> String {
-    output_of(&format!("examples/{engine}/main.cpp"), arguments, &["examples/data/pydoc-minilm", "300"])
+    output_of(&format!("examples/{engine}/main.cpp"), arguments, "1", &["examples/data/pydoc-minilm", "300"])
 }
 
 /// The test of an adapter: it fails, naming the fault, or is silent.
 fn adapter(engine: &str, arguments: &[&str]) {
-    assert_eq!(output_of(&format!("ffi-tests/tests/engines/{engine}.cpp"), arguments, &[]), "");
+    assert_eq!(output_of(&format!("ffi-tests/tests/engines/{engine}.cpp"), arguments, "2", &[]), "");
 }
 
 /// The recall on the line that begins with `name`.

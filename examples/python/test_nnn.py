@@ -29,6 +29,25 @@ class Header(unittest.TestCase):
         for name, signature in nnn._library._SIGNATURES.items():
             self.assertEqual(declared[name], signature, name)
 
+    def test_every_function_is_used_or_left_out_for_a_reason(self):
+        left_out = {
+            "numpy does it": "dot_f32 dot_i8 dot4_f32 dot4_i8 logsum_ln median_rank",
+            "for engines in C": "metric_f32 metric_i8 export_bytes export_limits_i8 export_limits_merge export_queries_i8 export_rows_i8",
+            "rerank and rerank_certified, search_gated": "rerank_gated best_ranks",
+            "shards of a mean": "columns_merge",
+            "`choose` calls it": "bootstrap",
+            "the program's `nnn fairness`": "attribute_bias balanced_sample",
+        }
+        left_out = {"nnn_" + name for names in left_out.values() for name in names.split()}
+        exports = set((REPOSITORY / "ffi-tests/exports.txt").read_text().split())
+        source = "".join(path.read_text() for path in sorted((REPOSITORY / "examples/python/nnn").glob("*.py")))
+        named = set(re.findall(r"nnn_\w+", source.split("_SIGNATURES = {")[0] + source.split("_SIGNATURES = {")[1].split("}\n", 1)[1]))
+        for name in nnn._library._SIGNATURES:
+            kinds = re.sub("_(f32|i8|certified)$", "_", name)
+            self.assertTrue(name in named or kinds in named, f"{name} is declared, not called")
+        self.assertEqual(exports - set(nnn._library._SIGNATURES), left_out & exports)
+        self.assertEqual(left_out - exports, set())
+
     @staticmethod
     def letter(declaration):
         if "*" in declaration:
@@ -321,6 +340,92 @@ class Errors(unittest.TestCase):
         self.assertNotIn(2500, nnn.search(gallery[:3], bad, k=3000).ids)
 
 
+class Coarse(unittest.TestCase):
+    def test_all_lists_give_the_bits_of_the_exact_pass(self):
+        gallery, bank, queries = unit(700), unit(900, seed=1), unit(20, seed=2)
+        bias, allow = nnn.bias(gallery, bank, 5), np.arange(700) % 3 != 0
+        for codes in (False, True):
+            g, b, q = (nnn.quantize(m) if codes else m for m in (gallery, bank, queries))
+            for threads in (1, 3):
+                lists = nnn.CoarseIndex(b, lists=23, threads=threads)
+                self.assertEqual(lists.bias(g, 5, probes=23, threads=threads).tobytes(), nnn.bias(g, b, 5).tobytes())
+                self.assertEqual((lists.pairs, lists.short_rows), (700 * 900, 0))
+                rows = nnn.CoarseIndex(g, lists=17, seed=threads)
+                hits, exact = rows.search(q, bias, 9, 17, allow), nnn.search(q, g, bias, 9, allow)
+                np.testing.assert_array_equal(hits.array, exact.array)
+                some = rows.search(q, bias, 9, 4, allow)
+                self.assertLess(rows.pairs, 20 * 700)
+                self.assertEqual(nnn.hits_recall(exact, exact), 1)
+                self.assertGreater(nnn.hits_recall(exact, some), 0.2)
+        mean, greatest = nnn.bias_error(bias, nnn.CoarseIndex(bank, lists=23).bias(gallery, 5, probes=4))
+        self.assertTrue(0 < mean < greatest < 0.2)
+
+    def test_an_index_is_saved_as_arrays(self):
+        rows = unit(300)
+        index = nnn.CoarseIndex(rows)
+        again = nnn.CoarseIndex.load(index.centroids, index.offsets, index.ids, index.listed)
+        self.assertEqual(again.bias(rows, 3).tobytes(), index.bias(rows, 3).tobytes())
+        for change in (lambda ids: ids[::-1].copy(), lambda ids: np.zeros_like(ids)):
+            with self.assertRaisesRegex(nnn.Error, "offsets: .* no index"):
+                nnn.CoarseIndex.load(index.centroids, index.offsets, change(index.ids), index.listed)
+
+
+class Changing(unittest.TestCase):
+    def test_a_bank_that_changes_has_the_bits_of_one_that_did_not(self):
+        gallery, bank = unit(150), unit(400, seed=1)
+        table = nnn.NeighborIds(150, 8).update(gallery, bank[:250]).merge(nnn.NeighborIds(150, 8).update(gallery, bank[250:], 250))
+        self.assertEqual(table.bias(5).tobytes(), nnn.bias(gallery, bank, 5).tobytes())
+        live = np.random.default_rng(3).random(400) < 0.5
+        for row in table.expire(5, live):
+            table.renew(int(row), gallery, bank, live)
+        self.assertEqual(table.bias(5).tobytes(), nnn.bias(gallery, np.ascontiguousarray(bank[live]), 5).tobytes())
+        again = nnn.NeighborIds(table=table.table.copy())
+        self.assertEqual(again.bias(5, 2.0).tobytes(), table.bias(5, 2.0).tobytes())
+
+
+class Gates(unittest.TestCase):
+    def setUp(self):
+        self.gallery, self.bank, self.queries = unit(130), unit(90, seed=1), unit(30, seed=2)
+        self.beta = 20.0
+        self.bias = nnn.Softmax(130, self.beta).update(self.gallery, self.bank).bias()
+
+    def test_a_gate_opens_for_queries_whose_best_row_is_active(self):
+        active = nnn.activation_set(nnn.search(self.bank, self.gallery, k=1), 130)
+        bits = np.unpackbits(active.view(np.uint8), bitorder="little")[:130].astype(bool)
+        np.testing.assert_array_equal(np.flatnonzero(bits), np.unique(nnn.search(self.bank, self.gallery, k=1).ids))
+        hits = nnn.search_gated(self.queries, self.gallery, [nnn.Gate(self.bias, active, self.beta)], 7)
+        plain, corrected = nnn.search(self.queries, self.gallery, k=7), nnn.search(self.queries, self.gallery, self.bias, 7)
+        open_for = bits[plain.ids[:, 0]]
+        self.assertTrue(0 < open_for.sum() < 30)
+        np.testing.assert_array_equal(hits.ids, np.where(open_for[:, None], corrected.ids, plain.ids))
+
+    def test_two_open_gates_are_dual_is(self):
+        other = nnn.Softmax(130, 10.0).update(self.gallery, self.gallery)
+        both = nnn.Softmax(130, self.beta).update(self.gallery, self.bank).dual_bias(other)
+        everything = np.full(3, 2**64 - 1, np.uint64)
+        gates = [nnn.Gate(self.bias, everything, self.beta), nnn.Gate(other.bias(), everything, 10.0)]
+        hits = nnn.search_gated(self.queries, self.gallery, gates, 5)
+        np.testing.assert_allclose(hits.scores, nnn.search(self.queries, self.gallery, both, 5).scores, atol=1e-5)
+
+    def test_dual_softmax_is_its_formula(self):
+        bias = nnn.Softmax(130, self.beta).update(self.gallery, self.queries).bias()
+        plain = nnn.search(self.queries, self.gallery, k=130)
+        got = nnn.dual_softmax(plain, bias, self.beta)
+        scores = self.queries.astype(float) @ self.gallery.T.astype(float)
+        value = scores - bias + np.log(np.maximum(scores, 2.0**-126) * 30) / self.beta
+        np.testing.assert_allclose(got.scores, -np.sort(-value, axis=1), atol=1e-5)
+
+    def test_sinkhorn_is_its_iteration(self):
+        targets = np.concatenate([self.gallery, self.queries]).astype(float)
+        kernel = np.exp((targets @ self.bank.T - 1) / 0.05)
+        u = np.full(160, 1 / 160)
+        for _ in range(4):
+            v = 1 / 90 / (kernel.T @ u)
+            u = 1 / 160 / (kernel @ v)
+        got = nnn.sinkhorn_bias(self.gallery, self.bank, 0.05, 4, self.queries)
+        np.testing.assert_allclose(got, -0.05 * np.log(u[:130]), atol=1e-5)
+
+
 class Fuzz(unittest.TestCase):
     """Random calls with arguments of every kind: an answer, or an exception that names an argument; never a crash."""
 
@@ -329,7 +434,8 @@ class Fuzz(unittest.TestCase):
         pick = random.Random(seed)
         functions = [nnn.bias, nnn.search, nnn.scores, nnn.normalize, nnn.quantize, nnn.find_nonfinite, nnn.rerank, nnn.rerank_certified, nnn.mean_bias,
                      nnn.ranks, nnn.recall, nnn.choose, nnn.hubness, nnn.merge_hits, nnn.Codes, nnn.Encoded, nnn.Encoded.mean_of,
-                     self.neighbors, self.softmax, self.export]  # fmt: skip
+                     nnn.CoarseIndex, nnn.bias_error, nnn.hits_recall, nnn.Gate, nnn.activation_set, nnn.dual_softmax, nnn.sinkhorn_bias,
+                     self.neighbors, self.softmax, self.export, self.coarse, self.ids, self.gated]  # fmt: skip
         end, answered, refused = time.monotonic() + seconds, 0, 0
         while time.monotonic() < end:
             function = pick.choice(functions)
@@ -361,6 +467,24 @@ class Fuzz(unittest.TestCase):
     @staticmethod
     def softmax(gallery, bank, beta=20.0, *more):
         return nnn.Softmax(len(gallery), beta).update(gallery, bank, *more).bias()
+
+    @staticmethod
+    def coarse(gallery, bank, lists=3, *more):
+        index = nnn.CoarseIndex(bank, lists)
+        nnn.CoarseIndex.load(index.centroids, index.offsets, index.ids, index.listed)
+        return index.bias(gallery, *more), index.search(gallery, None, *more)
+
+    @staticmethod
+    def ids(gallery, bank, k=3, *more):
+        table = nnn.NeighborIds(len(gallery), k).update(gallery, bank, *more[:2])
+        for row in table.expire(1, np.arange(len(bank)) % 2 == 0):
+            table.renew(int(row), gallery, bank, *more[:1])
+        return table.merge(table).bias(1, *more[:1])
+
+    @staticmethod
+    def gated(queries, gallery, beta=20.0, *more):
+        active = nnn.activation_set(nnn.search(queries, gallery, k=2), len(gallery))
+        return nnn.search_gated(queries, gallery, [nnn.Gate(np.zeros(len(gallery), np.float32), active, beta)], *more)
 
     @staticmethod
     def export(gallery, queries, form="l2", *more):

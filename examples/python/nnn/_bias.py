@@ -174,3 +174,13 @@ class Softmax:
         out = np.empty(self.rows, np.float32)
         _call("nnn_logsum_bias", _address(self.sums), self.rows, self.beta, _address(out))
         return out
+
+    def dual_bias(self, gallery_bank):
+        """DualIS: (ln sum here + ln sum over a gallery bank) / (beta + beta'), with the `Softmax` of the same rows over that bank."""
+        if not isinstance(gallery_bank, Softmax):
+            raise TypeError(f"gallery_bank: Softmax is needed, not {type(gallery_bank).__name__}")
+        if gallery_bank.rows != self.rows:
+            _refuse("gallery_bank", f"sums of {gallery_bank.rows} rows, here {self.rows}")
+        out = np.empty(self.rows, np.float32)
+        _call("nnn_logsum_dual_bias", _address(self.sums), self.beta, _address(gallery_bank.sums), gallery_bank.beta, self.rows, _address(out))
+        return out

@@ -106,3 +106,25 @@ def hubness(hits, rows, n=None):
     _call("nnn_count_occurrences", _address(hits.array), _address(hits.found), len(hits), k, n, counts.ctypes.data, len(counts))
     _call("nnn_hubness", counts.ctypes.data, len(counts), byref(result))
     return {**{name: getattr(result, name) for name, _ in _Hubness._fields_}, "counts": counts}
+
+
+def bias_error(exact, bias):
+    """How far biases are from the exact ones: (mean, max) of |bias - exact|."""
+    _vector("exact", exact, np.float32)
+    _vector("bias", bias, np.float32, len(exact))
+    error = (c_double * 2)()
+    _call("nnn_bias_error", _address(exact), _address(bias), len(exact), error, finite=[("exact", exact), ("bias", bias)])
+    return error[0], error[1]
+
+
+def hits_recall(exact, hits):
+    """The share of the exact hits that are among the hits of the same queries, in both as many at most."""
+    for name, value in (("exact", exact), ("hits", hits)):
+        if not isinstance(value, Hits):
+            raise TypeError(f"{name}: Hits are needed, not {type(value).__name__}")
+    if exact.array.shape != hits.array.shape:
+        _refuse("hits", f"{hits.array.shape}, but exact is {exact.array.shape}: search with the same queries and k")
+    share = c_double()
+    sides = [np.ascontiguousarray(side) for side in (exact.array, exact.found, hits.array, hits.found)]
+    _call("nnn_hits_recall", *map(_address, sides), len(exact), exact.array.shape[1], byref(share))
+    return share.value

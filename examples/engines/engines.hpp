@@ -6,12 +6,14 @@
 #include "nnn.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <fstream>
+#include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace engines {
@@ -24,8 +26,8 @@ struct answer {
 
 constexpr std::size_t top = 10;
 
-// Rows of a .npy file of float16 or float32, scaled to unit length.
-inline std::vector<float> unit_rows(const std::string &path, std::size_t &dim) {
+// Elements of a .npy file of float16 or float32 and its shape, of one dimension or two.
+inline std::vector<float> elements(const std::string &path, std::size_t &rows, std::size_t &dim) {
     std::ifstream file(path, std::ios::binary);
     const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
     const auto byte = [&](std::size_t i) { return static_cast<std::size_t>(static_cast<unsigned char>(bytes[i])); };
@@ -33,12 +35,12 @@ inline std::vector<float> unit_rows(const std::string &path, std::size_t &dim) {
     const std::size_t start = 10 + byte(8) + 256 * byte(9);
     const std::string head = bytes.substr(10, start - 10);
     const bool half = head.find("'<f2'") != std::string::npos;
-    std::size_t rows = 0;
+    rows = 0, dim = 1;
     const std::size_t shape = head.find("'shape': (");
     if ((!half && head.find("'<f4'") == std::string::npos) || shape == std::string::npos ||
-        std::sscanf(head.c_str() + shape, "'shape': (%zu, %zu)", &rows, &dim) != 2 ||
+        std::sscanf(head.c_str() + shape, "'shape': (%zu, %zu)", &rows, &dim) < 1 ||
         bytes.size() < start + rows * dim * (half ? 2 : 4))
-        throw std::runtime_error("no rows of little-endian float16 or float32: " + path);
+        throw std::runtime_error("no little-endian float16 or float32: " + path);
     std::vector<float> out(rows * dim);
     for (std::size_t i = 0; i < out.size(); i++) {
         if (half) {  // widened by hand: the exponent moves, a power of two puts its bias right
@@ -50,25 +52,42 @@ inline std::vector<float> unit_rows(const std::string &path, std::size_t &dim) {
             std::memcpy(&out[i], &bytes[start + 4 * i], 4);
         }
     }
+    return out;
+}
+
+// Rows of a file, scaled to unit length.
+inline std::vector<float> unit_rows(const std::string &path, std::size_t &dim) {
+    std::size_t rows;
+    std::vector<float> out = elements(path, rows, dim);
     nnn::check(nnn::normalize(out, dim));
     return out;
 }
 
-// Gallery, queries, biases, and the exact debiased top 10 of every query.
+// Gallery, queries, biases, and the exact top 10 of every query. A folder of gallery.npy, queries.npy, and of bank.npy, whose 16 best
+// per row give the biases (alpha 0.75), or bias.npy, which `nnn bias --k 16 --normalize` has written.
 class problem {
 public:
-    explicit problem(const std::string &folder) {
+    problem(const std::string &folder, std::size_t most_queries, bool every_form) : all_forms(every_form) {
         gallery_ = unit_rows(folder + "/gallery.npy", dim);
         queries_ = unit_rows(folder + "/queries.npy", dim);
-        const std::vector<float> bank = unit_rows(folder + "/bank.npy", dim);
         rows = gallery_.size() / dim;
-        asked = queries_.size() / dim;
+        asked = std::min(queries_.size() / dim, most_queries);
+        queries_.resize(asked * dim);
         bias.resize(rows);
         exact_.resize(asked * top);
+        exact_plain_.resize(asked * top);
         std::vector<char> scratch(nnn::neighbors_scratch(16, dim));
         std::vector<std::uint32_t> found(asked);
-        nnn::check(nnn::bias(gallery(), nnn::matrix_f32(bank, dim), 16, 0.75f, nnn::all, scratch, bias));
+        if (std::ifstream(folder + "/bias.npy").good()) {
+            std::size_t count, one;
+            bias = elements(folder + "/bias.npy", count, one);
+            if (bias.size() != rows) throw std::runtime_error("bias.npy is not of this gallery");
+        } else {
+            const std::vector<float> bank = unit_rows(folder + "/bank.npy", dim);
+            nnn::check(nnn::bias(gallery(), nnn::matrix_f32(bank, dim), 16, 0.75f, nnn::all, scratch, bias));
+        }
         nnn::check(nnn::search(queries(), gallery(), bias, std::nullopt, top, nnn::all, scratch, exact_, found));
+        nnn::check(nnn::search(queries(), gallery(), std::nullopt, std::nullopt, top, nnn::all, scratch, exact_plain_, found));
         nnn::check(nnn::find_export_limits(gallery(), bias, nnn::all, limits));
     }
 
@@ -90,24 +109,35 @@ public:
     // The share of the exact top 10 that was found.
     template <class Found>
     double recall(Found found) const {
-        std::size_t right = 0;
-        for (std::size_t q = 0; q < asked; q++) {
-            const std::vector<std::uint32_t> ids = found(q);
-            for (std::size_t i = 0; i < top; i++)
-                right += static_cast<std::size_t>(std::count(ids.begin(), ids.end(), exact_[q * top + i].id));
-        }
-        return static_cast<double>(right) / static_cast<double>(asked * top);
+        return share(exact_, found);
+    }
+    template <class Found>
+    double recall_plain(Found found) const {
+        return share(exact_plain_, found);
     }
 
     const nnn::hit &exact(std::size_t query) const { return exact_[query * top]; }
+    const float *query(std::size_t i) const { return queries_.data() + i * dim; }
 
+    bool all_forms;
     std::size_t dim = 0, rows = 0, asked = 0;
     std::vector<float> bias;
     nnn::export_limits limits{};
 
 private:
+    template <class Found>
+    double share(const std::vector<nnn::hit> &right_hits, Found found) const {
+        std::size_t right = 0;
+        for (std::size_t q = 0; q < asked; q++) {
+            const std::vector<std::uint32_t> ids = found(q);
+            for (std::size_t i = 0; i < top; i++)
+                right += static_cast<std::size_t>(std::count(ids.begin(), ids.end(), right_hits[q * top + i].id));
+        }
+        return static_cast<double>(right) / static_cast<double>(asked * top);
+    }
+
     std::vector<float> gallery_, queries_;
-    std::vector<nnn::hit> exact_;
+    std::vector<nnn::hit> exact_, exact_plain_;
 };
 
 inline std::vector<std::uint32_t> ids_of(const std::vector<answer> &answers) {
@@ -116,83 +146,186 @@ inline std::vector<std::uint32_t> ids_of(const std::vector<answer> &answers) {
     return ids;
 }
 
-// How much longer the first queries take one index than another: median of interleaved rounds.
+// How much longer queries take one index than another, in time of the processor: the median over blocks of queries, which both are asked
+// in turn.
 template <class A, class B>
 double times_as_long(std::size_t asked, A search, B plain) {
-    const auto seconds = [asked](auto &run) {
-        const auto start = std::chrono::steady_clock::now();
-        for (std::size_t q = 0; q < std::min<std::size_t>(asked, 200); q++) run(q);
-        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    constexpr std::size_t block = 20;
+    const auto time = [](auto &run, std::size_t first, std::size_t end) {
+        const std::clock_t start = std::clock();
+        for (std::size_t q = first; q < end; q++) run(q);
+        return static_cast<double>(std::clock() - start);
     };
     std::vector<double> ratios;
-    for (int round = 0; round < 5; round++) {
-        const double base = seconds(plain);
-        ratios.push_back(seconds(search) / base);
+    for (std::size_t first = 0; first < std::min<std::size_t>(asked, 1000); first += block) {
+        const std::size_t end = std::min(asked, first + block);
+        const bool swap = ratios.size() % 2;
+        const double before = swap ? time(search, first, end) : 0;
+        const double base = time(plain, first, end);
+        ratios.push_back((swap ? before : time(search, first, end)) / base);
     }
     std::sort(ratios.begin(), ratios.end());
     return ratios[ratios.size() / 2];
 }
 
-// An Index is made of (what it compares by, vectors, their dim) and has search(vector, k), best first.
-template <class Index>
-void compare(const char *engine, const problem &p) {
-    const auto plain_rows = p.gallery();
-    const Index plain(nnn::form::inner_product, std::vector<float>(plain_rows.data, plain_rows.data + p.rows * p.dim), p.dim);
-    const auto search_plain = [&](std::size_t q) { return ids_of(plain.search(p.queries().data + q * p.dim, top)); };
-    std::printf("%s, %zu rows, %zu queries, dim %zu              recall@10 of exact debiased search, time / plain\n", engine, p.rows,
-                p.asked, p.dim);
-    std::printf("  plain index                                       %.4f  1.00\n", p.recall(search_plain));
+// Runs f(i) for the rows 0..rows, on all processors: how the indexes are filled.
+template <class F>
+void for_rows(std::size_t rows, F f) {
+    const std::size_t workers = std::max(1u, std::thread::hardware_concurrency());
+    std::vector<std::thread> threads;
+    for (std::size_t t = 0; t < workers; t++)
+        threads.emplace_back([=, &f] {
+            for (std::size_t i = t; i < rows; i += workers) f(i);
+        });
+    for (std::thread &thread : threads) thread.join();
+}
 
-    const auto exported = [&](const char *name, nnn::form form, nnn::form index_form) {
-        const std::size_t stride = nnn::export_dim(p.dim, form, 4);
-        const Index index(index_form, p.vectors(form, stride), stride);
+// The problem that the command line names: a folder, how many of its queries, and `ip` to export the inner-product form only.
+inline problem problem_of(int argc, char **argv) {
+    return problem(argc > 1 ? argv[1] : "examples/data/pydoc-minilm", argc > 2 ? std::stoul(argv[2]) : SIZE_MAX,
+                   argc < 4 || std::strcmp(argv[3], "ip") != 0);
+}
+
+// What every index of an example is tried with: as little of it as finds 99 % of what an exact search does.
+constexpr double enough = 0.99;
+constexpr std::size_t first_ef = 128;
+
+// An Index is made of (what it compares by, vectors, their dim) and has search(vector, k), best first; more(), which makes it look at
+// half as many candidates again, or says that it cannot; and effort(), the number that this changes.
+// Prints a line for the engine's own plain search, and beside it one for each way to debias it.
+template <class Index>
+class comparison {
+public:
+    comparison(const char *engine, const problem &of) : p(of), plain(make_plain(of)) {
+        std::printf("%s, %zu rows, %zu queries, dim %zu              recall@10 of exact debiased search, time / plain\n", engine, p.rows,
+                    p.asked, p.dim);
+        double found = p.recall_plain(plain_search());
+        for (; found < enough && plain.more(); steps_++) found = p.recall_plain(plain_search());
+        std::printf("  %-48s  %.4f  1.00  %srecall@10 of exact plain search: %.4f\n", "plain index", p.recall(plain_search()),
+                    plain.effort().c_str(), found);
+        std::fflush(stdout);
+    }
+
+    // A search of the same queries by other means: ids by the number of the query.
+    template <class Search>
+    void line(const std::string &name, Search search, const std::string &remark = "") const {
+        line(name, search, remark, plain);
+    }
+
+    // The same by an index of the kind with more(): with the effort of the plain index, then with as much as finds enough.
+    template <class Some, class Search>
+    void enough_of(const std::string &name, Some &index, Search search) const {
+        for (std::size_t i = 0; i < steps_; i++) index.more();
+        enough_of(name, index, search, "", plain);
+    }
+
+    // Vectors of one form in an index that compares by one (the same, or it is wrong), of so many elements more than they need.
+    void exported(const std::string &name, nnn::form form, nnn::form index_form, std::size_t multiple) const {
+        const std::size_t stride = nnn::export_dim(p.dim, form, multiple);
+        Index index(index_form, p.vectors(form, stride), stride);
         const std::vector<float> asked = p.asked_vectors(form, stride);
         const auto search = [&](std::size_t q) { return ids_of(index.search(asked.data() + q * stride, top)); };
-        std::printf("  %-48s  %.4f  %.2f", name, p.recall(search), times_as_long(p.asked, search, search_plain));
-        if (form == index_form) {
-            double worst = 0;  // the scores, taken back from what the engine answers
-            for (std::size_t q = 0; q < p.asked; q++) {
-                const answer first = index.search(asked.data() + q * stride, 1).at(0);
-                float score = first.value;
-                nnn::check(nnn::export_scores(p.limits, form, {p.queries().data + q * p.dim, p.dim}, 1.0f, {&score, 1}));
-                if (first.id == p.exact(q).id) worst = std::max(worst, std::abs(static_cast<double>(score) - static_cast<double>(p.exact(q).score)));
-            }
-            std::printf("  scores within %.0e\n", worst);
-        } else {
-            std::printf("  WRONG, and no error says so\n");
+        for (std::size_t i = 0; i < steps_; i++) index.more();
+        if (form != index_form) {
+            line(name, search, index.effort() + "WRONG, and no error says so", baseline(index_form));
+            return;
         }
-    };
-    exported("exported, inner product", nnn::form::inner_product, nnn::form::inner_product);
-    exported("exported, L2", nnn::form::l2, nnn::form::l2);
-    exported("exported, cosine", nnn::form::cosine, nnn::form::cosine);
-    exported("inner-product form in a cosine index", nnn::form::inner_product, nnn::form::cosine);
+        double worst = 0;  // the scores, taken back from what the engine answers
+        for (std::size_t q = 0; q < std::min<std::size_t>(p.asked, 200); q++) {
+            const answer first = index.search(asked.data() + q * stride, 1).at(0);
+            float score = first.value;
+            nnn::check(nnn::export_scores(p.limits, form, {p.query(q), p.dim}, 1.0f, {&score, 1}));
+            if (first.id == p.exact(q).id) worst = std::max(worst, std::abs(static_cast<double>(score) - static_cast<double>(p.exact(q).score)));
+        }
+        char remark[64];
+        std::snprintf(remark, sizeof remark, "scores within %.0e", worst);
+        enough_of(name, index, search, remark, baseline(form));
+    }
 
-    // The plain index' best, reranked; asked for more until the certificate holds.
-    const float bias_min = *std::min_element(p.bias.begin(), p.bias.end());
-    std::size_t proved_at_once = 0, candidates = 0, searches = 0;
-    const auto rerank = [&](std::size_t q) {
-        std::vector<nnn::hit> hits(top);
-        std::uint32_t found = 0;
-        for (std::size_t len = std::min<std::size_t>(64, p.rows), next = 0;; len = next) {
-            std::vector<nnn::hit> list;
-            for (const answer &a : plain.search(p.queries().data + q * p.dim, len)) list.push_back({a.value, a.id});
-            nnn::check(nnn::rerank_certified(list, p.bias, bias_min, top, hits, found, next));
-            if (next == 0 || list.size() < len) {
-                proved_at_once += len == 64;
-                candidates += len;
-                searches++;
-                break;
-            }
+    // All three forms in their own indexes, and the wrong combination. Padded to what the engine's kernels like.
+    void exported_forms(const std::string &index, std::size_t multiple) const {
+        exported(index + "exported, inner product", nnn::form::inner_product, nnn::form::inner_product, multiple);
+        if (p.all_forms) {
+            exported(index + "exported, L2", nnn::form::l2, nnn::form::l2, multiple);
+            exported(index + "exported, cosine", nnn::form::cosine, nnn::form::cosine, multiple);
         }
-        std::vector<std::uint32_t> ids;
-        for (std::uint32_t i = 0; i < found; i++) ids.push_back(hits[i].id);
-        return ids;
-    };
-    const double recall = p.recall(rerank);
-    std::printf("  plain index, certified reranking                  %.4f  %.2f  proved with 64 candidates: %.0f %%, with %.0f on average\n",
-                recall, times_as_long(p.asked, rerank, search_plain), 100.0 * static_cast<double>(proved_at_once) / static_cast<double>(searches),
-                static_cast<double>(candidates) / static_cast<double>(searches));
-}
+        exported(index + "inner-product form in a cosine index", nnn::form::inner_product, nnn::form::cosine, multiple);
+    }
+
+    // The plain index' best, reranked; asked for more until the certificate holds, or `most` were asked for.
+    void reranked(const char *name, std::size_t most) const {
+        const float bias_min = *std::min_element(p.bias.begin(), p.bias.end());
+        std::size_t proved = 0, candidates = 0, searches = 0;
+        const auto rerank = [&](std::size_t q) {
+            std::vector<nnn::hit> hits(top);
+            std::uint32_t found = 0;
+            for (std::size_t len = std::min<std::size_t>(64, p.rows), next = 0;; len = next) {
+                std::vector<nnn::hit> list;
+                for (const answer &a : plain.search(p.query(q), len)) list.push_back({a.value, a.id});
+                nnn::check(nnn::rerank_certified(list, p.bias, bias_min, top, hits, found, next));
+                if (next == 0 || next > most || list.size() < len) {
+                    proved += next == 0;
+                    candidates += len;
+                    searches++;
+                    break;
+                }
+            }
+            std::vector<std::uint32_t> ids;
+            for (std::uint32_t i = 0; i < found; i++) ids.push_back(hits[i].id);
+            return ids;
+        };
+        const double recall = p.recall(rerank);
+        std::printf("  %-48s  %.4f  %.2f  proved: %.0f %%, with %.0f candidates on average, at most %zu\n",
+                    name, recall, times_as_long(p.asked, rerank, plain_search()),
+                    100.0 * static_cast<double>(proved) / static_cast<double>(searches),
+                    static_cast<double>(candidates) / static_cast<double>(searches), most);
+        std::fflush(stdout);
+    }
+
+    const problem &p;
+    Index plain;
+
+private:
+    std::size_t steps_ = 0;  // of more() that the plain index needed
+
+    mutable std::unique_ptr<Index> plain_l2_, plain_cosine_;
+
+    static Index make_plain(const problem &of, nnn::form form = nnn::form::inner_product) {
+        const auto rows = of.gallery();
+        return Index(form, std::vector<float>(rows.data, rows.data + of.rows * of.dim), of.dim);
+    }
+    auto plain_search() const {
+        return [this](std::size_t q) { return ids_of(plain.search(p.query(q), top)); };
+    }
+
+    // The plain index that compares by the same: its cost is what debiasing adds to.
+    const Index &baseline(nnn::form form) const {
+        if (form == nnn::form::inner_product || (form == nnn::form::cosine && Index::cosine_is_product)) return plain;
+        std::unique_ptr<Index> &index = form == nnn::form::l2 ? plain_l2_ : plain_cosine_;
+        if (!index) {
+            index = std::make_unique<Index>(make_plain(p, form));
+            for (std::size_t i = 0; i < steps_; i++) index->more();
+        }
+        return *index;
+    }
+
+    template <class Search>
+    double line(const std::string &name, Search search, const std::string &remark, const Index &against) const {
+        const auto other = [&](std::size_t q) { return ids_of(against.search(p.query(q), top)); };
+        const double found = p.recall(search);
+        std::printf("  %-48s  %.4f  %.2f  %s\n", name.c_str(), found, times_as_long(p.asked, search, other), remark.c_str());
+        std::fflush(stdout);
+        return found;
+    }
+
+    template <class Some, class Search>
+    void enough_of(const std::string &name, Some &index, Search search, const std::string &remark, const Index &against) const {
+        if (line(name, search, index.effort() + remark, against) >= enough || !index.more()) return;
+        while (p.recall(search) < enough && index.more()) {
+        }
+        line(name + ", more effort", search, index.effort(), against);
+    }
+};
 
 }  // namespace engines
 

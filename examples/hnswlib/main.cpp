@@ -2,31 +2,34 @@
 //   cargo build --release -p nnn-capi
 //   c++ -std=c++17 -O2 -march=native -I include examples/hnswlib/main.cpp target/release/libnnn.a -pthread -o hnsw && ./hnsw
 #include "../engines/engines.hpp"
+#include "../engines/nnn_hnswlib.hpp"
 
-#include <hnswlib/hnswlib.h>
-
-#include <cmath>
 #include <memory>
+
+constexpr std::size_t links = 16, ef_construction = 200;
 
 // hnswlib's graph; cosine is what its bindings do: unit length, then inner product.
 class graph {
 public:
-    graph(nnn::form form, std::vector<float> vectors, std::size_t dim)
-        : graph(form == nnn::form::l2 ? std::unique_ptr<hnswlib::SpaceInterface<float>>(new hnswlib::L2Space(dim))
-                                      : std::unique_ptr<hnswlib::SpaceInterface<float>>(new hnswlib::InnerProductSpace(dim)),
-                form, std::move(vectors), dim) {}
+    static constexpr bool cosine_is_product = true;
 
-    graph(std::unique_ptr<hnswlib::SpaceInterface<float>> space, nnn::form form, std::vector<float> vectors, std::size_t dim)
-        : form_(form), dim_(dim), space_(std::move(space)), index_(space_.get(), vectors.size() / dim, 16, 200) {
+    graph(nnn::form form, std::vector<float> vectors, std::size_t dim) : form_(form), dim_(dim) {
+        if (form == nnn::form::l2) space_ = std::make_unique<hnswlib::L2Space>(dim);
+        else space_ = std::make_unique<hnswlib::InnerProductSpace>(dim);
         if (form == nnn::form::cosine) nnn::check(nnn::normalize(vectors, dim));
-        for (std::size_t i = 0; i < vectors.size() / dim; i++) index_.addPoint(&vectors[i * dim], i);
+        const std::size_t rows = vectors.size() / dim;
+        index_ = std::make_unique<hnswlib::HierarchicalNSW<float>>(space_.get(), rows, links, ef_construction);
+        engines::for_rows(rows, [&](std::size_t i) { index_->addPoint(&vectors[i * dim], i); });
     }
+
+    bool more() { return (ef_ += ef_ / 2) < 4096; }
+    std::string effort() const { return "ef " + std::to_string(ef_) + ", "; }
 
     std::vector<engines::answer> search(const float *query, std::size_t k) const {
         std::vector<float> asked(query, query + dim_);
         if (form_ == nnn::form::cosine) nnn::check(nnn::normalize(asked, dim_));
-        index_.setEf(std::max<std::size_t>(128, 2 * k));
-        auto queue = index_.searchKnn(asked.data(), k);
+        index_->setEf(std::max(ef_, 2 * k));
+        auto queue = index_->searchKnn(asked.data(), k);
         std::vector<engines::answer> answers(queue.size());
         for (std::size_t i = answers.size(); i-- > 0; queue.pop()) {  // farthest first; distances of products are 1 - x
             const float d = queue.top().first;
@@ -37,33 +40,48 @@ public:
 
 private:
     nnn::form form_;
-    std::size_t dim_;
+    std::size_t dim_, ef_ = engines::first_ef;
     std::unique_ptr<hnswlib::SpaceInterface<float>> space_;
-    mutable hnswlib::HierarchicalNSW<float> index_;
+    std::unique_ptr<hnswlib::HierarchicalNSW<float>> index_;
 };
 
-// libnnn's kernels in hnswlib: vectors of dim floats and the bias.
-class debiased_space : public hnswlib::SpaceInterface<float> {
+// The graph over libnnn's metric, in which biases may change.
+class debiased_graph {
 public:
-    explicit debiased_space(std::size_t dim) : dim_(dim) {}
-    size_t get_data_size() override { return (dim_ + 1) * sizeof(float); }
-    hnswlib::DISTFUNC<float> get_dist_func() override { return nnn_metric_f32; }
-    void *get_dist_func_param() override { return &dim_; }
+    debiased_graph(const engines::problem &p, float centre) : p_(p), space_(p.dim, centre), index_(&space_, p.rows, links, ef_construction) {
+        engines::for_rows(p.rows, [&](std::size_t i) { index_.addPoint(space_.row(p.gallery().data + i * p.dim, p.bias[i]).data(), i); });
+        index_.setEf(ef_);
+    }
+
+    bool more() {
+        index_.setEf(ef_ += ef_ / 2);
+        return ef_ < 4096;
+    }
+    std::string effort() const { return "ef " + std::to_string(ef_) + ", "; }
+
+    std::vector<engines::answer> search(std::size_t q) const {
+        auto queue = index_.searchKnn(space_.query(p_.query(q)).data(), engines::top);
+        std::vector<engines::answer> answers(queue.size());
+        for (std::size_t i = answers.size(); i-- > 0; queue.pop())
+            answers[i] = {space_.score(queue.top().first), static_cast<std::uint32_t>(queue.top().second)};
+        return answers;
+    }
 
 private:
-    std::size_t dim_;
+    const engines::problem &p_;
+    nnn_hnswlib::DebiasedSpace space_;
+    hnswlib::HierarchicalNSW<float> index_;
+    std::size_t ef_ = engines::first_ef;
 };
 
 int main(int argc, char **argv) {
-    const engines::problem p(argc > 1 ? argv[1] : "examples/data/pydoc-minilm");
-    engines::compare<graph>("hnswlib", p);
-    const std::vector<float> vectors = p.vectors(nnn::form::inner_product, p.dim + 1);
-    const std::vector<float> asked = p.asked_vectors(nnn::form::inner_product, p.dim + 1);
-    const graph index(std::make_unique<debiased_space>(p.dim), nnn::form::inner_product, vectors, p.dim + 1);
-    const auto plain_rows = p.gallery();
-    const graph plain(nnn::form::inner_product, {plain_rows.data, plain_rows.data + p.rows * p.dim}, p.dim);
-    const auto search = [&](std::size_t q) { return engines::ids_of(index.search(&asked[q * (p.dim + 1)], engines::top)); };
-    const auto search_plain = [&](std::size_t q) { return engines::ids_of(plain.search(p.queries().data + q * p.dim, engines::top)); };
-    std::printf("  %-48s  %.4f  %.2f\n", "nnn_metric_f32 as the space", p.recall(search),
-                engines::times_as_long(p.asked, search, search_plain));
+    const engines::problem p = engines::problem_of(argc, argv);
+    const engines::comparison<graph> compare("hnswlib", p);
+    compare.reranked("plain index, certified reranking", 1024);
+    compare.exported_forms("", 16);
+    for (const float centre : {(p.limits.bias_min + p.limits.bias_max) / 2, 0.0f}) {
+        debiased_graph index(p, centre);
+        compare.enough_of(centre == 0 ? "DebiasedSpace" : "DebiasedSpace, centred", index,
+                          [&](std::size_t q) { return engines::ids_of(index.search(q)); });
+    }
 }

@@ -71,22 +71,25 @@ pub(super) fn insert_above<L: DepthF32>(best: &mut [f32], scores: &[f32], mask: 
     let Some(&last) = best.last() else { return };
     // SAFETY: this runs in the shell of `L`; the slice holds what is read.
     let of = |limit| unsafe { above::<L>(scores.as_ptr(), scores.len(), limit) };
-    let mask = mask & of(last) & !of(f32::MAX);
+    let mask = mask & of(last);
     if mask == 0 {
         return;
     }
     // Where vectors can be moved by a lane, the row stays in registers meanwhile.
-    match best.len().div_ceil(L::LANES) {
-        _ if !L::SHIFTS => {}
-        1 => return insert_held::<L, 1>(best, scores, mask),
-        2 => return insert_held::<L, 2>(best, scores, mask),
-        3 | 4 => return insert_held::<L, 4>(best, scores, mask),
-        5..=8 => return insert_held::<L, 8>(best, scores, mask),
-        _ => {}
+    if L::SHIFTS {
+        let mask = mask & !of(f32::MAX);
+        match best.len().div_ceil(L::LANES) {
+            1 => return insert_held::<L, 1>(best, scores, mask),
+            2 => return insert_held::<L, 2>(best, scores, mask),
+            3 | 4 => return insert_held::<L, 4>(best, scores, mask),
+            5..=8 => return insert_held::<L, 8>(best, scores, mask),
+            _ => {}
+        }
     }
     for at in bits(mask) {
         if let (Some(&score), Some(&last)) = (scores.get(at), best.last())
             && score > last
+            && score < f32::INFINITY
         {
             insert::<L>(best, score + 0.0);
         }

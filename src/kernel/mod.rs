@@ -86,6 +86,12 @@ macro_rules! with_i8_shells {
 mod passes;
 pub(crate) use passes::*;
 
+/// Where one of the f32 shells of a set is: the same for sets that share them.
+#[cfg(test)]
+fn f32_shells(isa: Supported) -> usize {
+    with_f32_shells!(isa, shell => shell::insert_above as *const () as usize)
+}
+
 /// How a tile of one element type is shaped on one instruction set.
 #[derive(Clone, Copy)]
 pub struct TileShape {

@@ -47,7 +47,7 @@ fn dot_of_floats_is_canonical_at_every_length_and_misalignment() {
     for (p, (fill, a, b)) in float_pairs().into_iter().enumerate() {
         let expected: Vec<_> = (0..=LONGEST).map(|len| Expected::canonical(&a[..len], &b[..len])).collect();
         let (mut left, mut right) = (Aligned::new(LONGEST + 16, f32::NAN), Aligned::new(LONGEST + 16, f32::NAN));
-        for isa in isas() {
+        for isa in float_isas() {
             for (oa, ob) in all_offsets(16).filter(|(oa, ob)| p == 0 || *ob == (5 * oa + 3) % 16) {
                 let (a, b) = (left.place(oa, &a), right.place(ob, &b));
                 for (len, expected) in expected.iter().enumerate() {
@@ -163,7 +163,7 @@ fn scores_of_floats_are_those_of_dot_at_every_length_and_misalignment() {
             queries.iter().map(|q| rows.iter().map(|r| Expected::canonical(&q[..dim], &r[..dim])).collect()).collect();
         let cut = |rows: &[Vec<f32>]| strided(&rows.iter().map(|row| row[..dim].to_vec()).collect::<Vec<_>>(), stride, f32::NAN);
         let (left, right) = (cut(&queries), cut(&rows));
-        for isa in isas() {
+        for isa in float_isas() {
             for o in 0..16 {
                 let shape = if o % 8 == 0 { (QUERIES, ROWS) } else { shape_of(dim + o) };
                 run_grid(isa, &mut memory, (o, (5 * o + dim) % 16), stride, shape, (&left, &right), dim, |q, r, score| {

@@ -1,5 +1,6 @@
 //! What the kernels have to compute, written the slow and obvious way, and the data they are fed with.
 
+use super::super::f32_shells;
 use crate::cpu::{Isa, Supported};
 use std::vec;
 use std::vec::Vec;
@@ -17,6 +18,13 @@ pub fn isas() -> Vec<Supported> {
         assert_eq!(isas.len(), names.split_whitespace().count(), "NNN_TEST_ISAS names a set that is not there: {names}");
     }
     isas
+}
+
+/// Those of [`isas`] whose f32 kernels no set before them has: the others would do again what was done.
+pub fn float_isas() -> Vec<Supported> {
+    let all: Vec<_> = Isa::ALL.into_iter().filter_map(Supported::new).collect();
+    let first = |isa: &Supported| all.iter().find(|other| f32_shells(**other) == f32_shells(*isa)).map(|other| other.get());
+    isas().into_iter().filter(|isa| first(isa) == Some(isa.get())).collect()
 }
 
 /// The canonical f32 order of [`DepthF32`](crate::simd::DepthF32): 32 lanes, rows continued with zeros, fused multiply-add in

@@ -70,7 +70,7 @@ fn limits<T: Sample>() {
         let problem = Problem::<T>::new(dim as u64 + 3, gallery_rows, bank_rows, dim, (dim, dim));
         let gallery = Matrix::new(&problem.gallery, gallery_rows, dim).unwrap();
         let bank = Matrix::new(&problem.bank, bank_rows, dim).unwrap();
-        for isa in isas() {
+        for isa in T::isas() {
             let span = Span::new(0, gallery_rows);
             let scores = pass(isa, &gallery, span, &bank, &mut vec![0; FULL]);
             for bytes in [FULL, 50_000, 4096] {
@@ -104,6 +104,8 @@ fn the_sink_gets_what_is_above_the_limit() {
 trait Sample: Element {
     type Answer;
     const GAP: Self;
+    /// Sets with kernels of their own.
+    fn isas() -> Vec<Supported>;
     fn random(random: &mut Random) -> Self;
     fn answer(gallery: &[Self], bank: &[Self]) -> Self::Answer;
     fn check(isa: Supported, answer: &Self::Answer, got: f32, what: impl FnOnce() -> std::string::String);
@@ -112,6 +114,9 @@ trait Sample: Element {
 impl Sample for f32 {
     type Answer = Expected;
     const GAP: f32 = f32::NAN;
+    fn isas() -> Vec<Supported> {
+        float_isas()
+    }
     fn random(random: &mut Random) -> f32 {
         random.wide_float()
     }
@@ -126,6 +131,9 @@ impl Sample for f32 {
 impl Sample for i8 {
     type Answer = f32;
     const GAP: i8 = 77;
+    fn isas() -> Vec<Supported> {
+        isas()
+    }
     fn random(random: &mut Random) -> i8 {
         if random.below(4) == 0 { -128 } else { random.code() }
     }
@@ -179,7 +187,7 @@ fn every_shape<T: Sample>() {
         let strides = [(dim, dim), (dim + 1, dim.next_power_of_two()), (dim.next_power_of_two(), dim + 3)][dim % 3];
         let problem = Problem::<T>::new(dim as u64, 40, 100, dim, strides);
         let dense = dim <= 70;
-        for isa in isas() {
+        for isa in T::isas() {
             for count in 1..=40 {
                 for bank_rows in [1, 17, 100].into_iter().take(if dense { 3 } else { 2 }) {
                     problem.check(isa, 40 - count, count, bank_rows, &mut scratch);
@@ -212,7 +220,7 @@ fn every_length<T: Sample>() {
             let ((gallery, g_start), (bank, b_start)) = (moved(&problem.gallery, g), moved(&problem.bank, b));
             let gallery = Matrix::new(&gallery[g_start..], rows, dim).unwrap();
             let bank = Matrix::new(&bank[b_start..], bank_rows, dim).unwrap();
-            for isa in isas() {
+            for isa in T::isas() {
                 let scores = pass(isa, &gallery, Span::new(0, rows), &bank, &mut scratch);
                 for (i, score) in scores.iter().enumerate() {
                     T::check(isa, &problem.answers[i], *score, || format!("dim {dim} offsets {g}, {b}: pair {i}"));
@@ -255,7 +263,7 @@ fn several_blocks<T: Sample>() {
     let mut scratch = vec![0xA5u8; FULL];
     for dim in [1, 3, 33, 64, 515] {
         let problem = Problem::<T>::new(dim as u64, 31, 1100, dim, (dim, dim + 5));
-        for isa in isas() {
+        for isa in T::isas() {
             for bank_rows in [511, 512, 513, 600, 1024, 1025, 1100] {
                 for count in [1, 15, 31] {
                     problem.check(isa, 31 - count, count, bank_rows, &mut scratch);
@@ -276,7 +284,7 @@ fn long_rows<T: Sample>() {
     let shapes = [(4097, 17, 37), (5000, 140, 35), (8192, 5, 70), (65_537, 3, 5), (MAX_DIM, 2, 3)];
     for (dim, gallery_rows, bank_rows) in shapes {
         let problem = Problem::<T>::new(dim as u64, gallery_rows, bank_rows, dim, (dim, dim + 3));
-        for isa in isas() {
+        for isa in T::isas() {
             for bytes in [FULL, 100_000, 50_001] {
                 problem.check(isa, 0, gallery_rows, bank_rows, &mut vec![0xA5u8; bytes]);
             }
@@ -298,7 +306,7 @@ fn every_scratch<T: Sample>() {
     let mut memory = Aligned::new(FULL + 64, 0xA5u8);
     for (dim, gallery_rows, bank_rows) in [(1, 9, 600), (7, 33, 70), (64, 29, 130), (515, 17, 65), (1040, 7, 40), (4097, 15, 33)] {
         let problem = Problem::<T>::new(dim as u64, gallery_rows, bank_rows, dim, (dim + 1, dim));
-        for isa in isas() {
+        for isa in T::isas() {
             for (i, bytes) in SIZES.into_iter().enumerate() {
                 for offset in [0, 1 + i, 63 - i] {
                     problem.check(isa, 0, gallery_rows, bank_rows, &mut memory.from(offset)[..bytes]);
@@ -412,7 +420,7 @@ fn direct<T: Sample>() {
     for dim in (1..=70).chain([384, 512, 1040]) {
         let problem = Problem::<T>::new(dim as u64, 3, 100, dim, (dim + 1, dim + 3));
         let gallery = Matrix::with_stride(&problem.gallery, 3, dim, dim + 1).unwrap();
-        for isa in isas() {
+        for isa in T::isas() {
             for (bank_rows, first) in [(1, 0), (63, 1), (64, 2), (65, 0), (100, 1)] {
                 let bank = Matrix::with_stride(&problem.bank, bank_rows, dim, dim + 3).unwrap();
                 let rows = Span::new(first, 3 - first);

@@ -55,7 +55,7 @@ fn a_value_that_is_no_number_reaches_the_sum_from_every_lane() {
             for (value, with, expected) in CASES {
                 let (mut a, mut b) = (vec![1f32; dim], vec![1f32; dim]);
                 (a[at], b[at]) = (value, with);
-                for isa in isas() {
+                for isa in float_isas() {
                     for got in all_kernels(isa, &a, &b).into_iter().chain(all_kernels(isa, &b, &a)) {
                         assert!(same(got, expected), "{:?} dim {dim} lane {at}: {value} * {with} gave {got}", isa.get());
                     }
@@ -71,7 +71,7 @@ fn infinities_of_both_signs_give_nan() {
         for at in 1..dim {
             let mut a = vec![1f32; dim];
             (a[0], a[at]) = (f32::INFINITY, f32::NEG_INFINITY);
-            for isa in isas() {
+            for isa in float_isas() {
                 assert!(all_kernels(isa, &a, &vec![1f32; dim]).iter().all(|x| x.is_nan()), "{:?} dim {dim} lane {at}", isa.get());
             }
         }
@@ -89,7 +89,7 @@ fn subnormals_and_zeros_keep_their_value_in_every_lane() {
             {
                 let (mut a, mut b) = (vec![0f32; dim], vec![1f32; dim]);
                 (a[at], b[at]) = (value, with);
-                for isa in isas() {
+                for isa in float_isas() {
                     for got in all_kernels(isa, &a, &b) {
                         assert!(got == expected, "{:?} dim {dim} lane {at}: {value} gave {got}", isa.get());
                     }
@@ -105,7 +105,7 @@ fn vanishing_products_have_the_canonical_bits() {
     for dim in 1..=70 {
         for (x, y) in [(1e-30f32, -1e-30f32), (1e-45, -0.25), (-0.0, 1.0), (-1e-25, 1e-20), (1e-20, 1e-22)] {
             let (a, b) = (vec![x; dim], vec![y; dim]);
-            for isa in isas().into_iter().filter(|isa| isa.get().has_fma()) {
+            for isa in float_isas().into_iter().filter(|isa| isa.get().has_fma()) {
                 let [dot, grid, tile] = all_kernels(isa, &a, &b).map(f32::to_bits);
                 assert_eq!(
                     (dot, grid),

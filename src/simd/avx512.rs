@@ -2,6 +2,7 @@
 
 use super::{DepthF32, DepthI8, TileLanes, Transpose};
 use core::arch::x86_64::*;
+use core::mem::transmute;
 
 pub(crate) struct Avx512;
 
@@ -310,8 +311,9 @@ impl Transpose<16> for Avx512Codes {
     }
     #[inline(always)]
     unsafe fn transpose(rows: [__m512i; 16]) -> [__m512i; 16] {
-        // SAFETY: the instruction set is the contract of the trait.
-        unsafe { transpose(rows.map(|row| _mm512_castsi512_ps(row))).map(|row| _mm512_castps_si512(row)) }
+        // SAFETY: the instruction set is the contract of the trait; both are vectors of as many words of any bits. (A closure for
+        // `map` would not have the instruction set, and stay a function.)
+        unsafe { transmute::<[__m512; 16], [__m512i; 16]>(transpose(transmute::<[__m512i; 16], [__m512; 16]>(rows))) }
     }
     #[inline(always)]
     unsafe fn zero_words() -> __m512i {

@@ -6,6 +6,7 @@
 use super::avx2::{Avx2, sum_i32, sum4_i32, transpose};
 use super::{DepthI8, TileLanes, Transpose};
 use core::arch::x86_64::*;
+use core::mem::transmute;
 
 pub(crate) struct AvxVnni;
 
@@ -121,8 +122,9 @@ impl Transpose<8> for AvxVnni {
     }
     #[inline(always)]
     unsafe fn transpose(rows: [__m256i; 8]) -> [__m256i; 8] {
-        // SAFETY: the instruction set is the contract of the trait.
-        unsafe { transpose(rows.map(|row| _mm256_castsi256_ps(row))).map(|row| _mm256_castps_si256(row)) }
+        // SAFETY: the instruction set is the contract of the trait; both are vectors of as many words of any bits. (A closure for
+        // `map` would not have the instruction set, and stay a function.)
+        unsafe { transmute::<[__m256; 8], [__m256i; 8]>(transpose(transmute::<[__m256i; 8], [__m256; 8]>(rows))) }
     }
     #[inline(always)]
     unsafe fn zero_words() -> __m256i {

@@ -5,6 +5,7 @@
 
 use super::{DepthF32, DepthI8, TileLanes, Transpose};
 use core::arch::aarch64::*;
+use core::mem::transmute;
 
 pub(crate) struct Neon;
 
@@ -339,7 +340,8 @@ pub(super) unsafe fn transpose(r: [int32x4_t; 4]) -> [int32x4_t; 4] {
         let even = |a, b| vreinterpretq_s64_s32(vtrn1q_s32(a, b)); // words 0 and 2 of both
         let odd = |a, b| vreinterpretq_s64_s32(vtrn2q_s32(a, b));
         let (a0, a1, b0, b1) = (even(r[0], r[1]), odd(r[0], r[1]), even(r[2], r[3]), odd(r[2], r[3]));
-        [vtrn1q_s64(a0, b0), vtrn1q_s64(a1, b1), vtrn2q_s64(a0, b0), vtrn2q_s64(a1, b1)].map(|v| vreinterpretq_s32_s64(v))
+        let words = |v| vreinterpretq_s32_s64(v);
+        [words(vtrn1q_s64(a0, b0)), words(vtrn1q_s64(a1, b1)), words(vtrn2q_s64(a0, b0)), words(vtrn2q_s64(a1, b1))]
     }
 }
 
@@ -353,8 +355,8 @@ impl Transpose<4> for Neon {
     }
     #[inline(always)]
     unsafe fn transpose(rows: [float32x4_t; 4]) -> [float32x4_t; 4] {
-        // SAFETY: NEON is the contract of the trait.
-        unsafe { transpose(rows.map(|row| vreinterpretq_s32_f32(row))).map(|row| vreinterpretq_f32_s32(row)) }
+        // SAFETY: NEON is the contract of the trait; both are vectors of four words of any bits.
+        unsafe { transmute::<[int32x4_t; 4], [float32x4_t; 4]>(transpose(transmute::<[float32x4_t; 4], [int32x4_t; 4]>(rows))) }
     }
     #[inline(always)]
     unsafe fn zero_words() -> float32x4_t {

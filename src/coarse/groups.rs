@@ -2,10 +2,12 @@
 
 use super::lists::{counting_sort, gather, list};
 use crate::cpu::Supported;
-use crate::kernel::{self, SCRATCH_MIN, Span, TILE_BYTES, words_as};
+use crate::kernel::{self, SCRATCH_MIN, STRIP, Span, TILE_BYTES, words_as};
 use crate::matrix::{Element, Matrix};
-use crate::search::{add_block, list_of, scan};
-use crate::topk::Hit;
+use crate::search::scan;
+use crate::shortlist::reached_by;
+use crate::topk::bits;
+use core::num::NonZeroUsize;
 
 /// Rows whose lists are chosen together.
 const CHOICE_ROWS: usize = 16;
@@ -36,15 +38,90 @@ pub fn coarse_scratch(rows: usize, lists: usize, probes: usize, dim: usize) -> u
     words.and_then(|n| n.checked_mul(4)?.checked_add(68)).unwrap_or(usize::MAX)
 }
 
-/// Words of work memory for one row at a time: its elements, its probes; or its elements and the least tiles.
+/// Words of work memory for one row at a time: its elements, its candidates; or its elements and the least tiles.
 fn least_work(probes: usize, dim: usize) -> usize {
-    dim.saturating_add(1).saturating_add(probes.saturating_mul(2).max(TILES_MIN))
+    dim.saturating_add(1).saturating_add(Candidates::words(probes).max(TILES_MIN))
 }
 
 /// Words of work memory for full speed.
 fn full_work(probes: usize, dim: usize) -> Option<usize> {
-    let choice = probes.checked_mul(2)?.checked_add(dim)?.checked_add(1)?.checked_mul(CHOICE_ROWS)?.checked_add(SCAN_WORDS)?;
+    let choice = Candidates::words(probes).checked_add(dim)?.checked_mul(CHOICE_ROWS)?.checked_add(SCAN_WORDS)?;
     Some(choice.max(GATHERED_WORDS.max(dim.checked_add(1)?) + TILE_BYTES / 4 + 16))
+}
+
+/// The lists that a row may probe, with their scores: in ascending order, those above the cut; when there is no room for another
+/// strip all but the best are dropped.
+struct Candidates<'a> {
+    len: &'a mut u32,
+    /// Lists that come later have to score more.
+    cut: &'a mut f32,
+    scores: &'a mut [f32],
+    lists: &'a mut [u32],
+}
+
+impl<'a> Candidates<'a> {
+    /// Words of memory for a row.
+    fn words(probes: usize) -> usize {
+        probes.saturating_add(STRIP).saturating_mul(4).saturating_add(2)
+    }
+
+    /// Those in this memory.
+    fn of(memory: &'a mut [u32]) -> Option<Candidates<'a>> {
+        let (len, memory) = memory.split_first_mut()?;
+        let (cut, memory) = memory.split_at_mut_checked(1)?;
+        let (scores, lists) = memory.split_at_mut_checked(memory.len() / 2)?;
+        Some(Candidates { len, cut: words_as(cut).first_mut()?, scores: words_as(scores), lists })
+    }
+
+    fn begin(&mut self) {
+        (*self.len, *self.cut) = (0, f32::NEG_INFINITY);
+    }
+
+    /// Adds a block of scores; NaN and infinities are left out.
+    fn add(&mut self, isa: Supported, first: usize, scores: &[f32], probes: usize) {
+        for (strip, first) in scores.chunks(STRIP).zip((first..).step_by(STRIP)) {
+            if self.scores.len() - (*self.len as usize).min(self.scores.len()) < strip.len() {
+                self.keep_best(isa, probes);
+            }
+            for at in bits(kernel::above(isa, strip, *self.cut)) {
+                let place = *self.len as usize;
+                if let (Some(&score), Some(to), Some(list)) = (strip.get(at), self.scores.get_mut(place), self.lists.get_mut(place))
+                    && score < f32::INFINITY
+                {
+                    (*to, *list) = (score + 0.0, (first + at) as u32); // one zero: equal scores have equal bits
+                    *self.len += 1;
+                }
+            }
+        }
+    }
+
+    /// Keeps the `probes` best, of equal scores those of the lower lists, and raises the cut.
+    fn keep_best(&mut self, isa: Supported, probes: usize) {
+        let len = *self.len as usize;
+        let (Some(scores), Some(lists)) = (self.scores.get_mut(..len), self.lists.get_mut(..len)) else { return };
+        if len <= probes {
+            return;
+        }
+        let reached = reached_by(isa, scores, probes, 0);
+        let mut kept = kernel::retain_pairs_above(isa, scores, lists, reached.next_down());
+        // Of those that just reach it the last are too many.
+        let mut at = kept;
+        while kept > probes && at > 0 {
+            at -= 1;
+            if scores.get(at) == Some(&reached) {
+                scores.copy_within(at + 1..kept, at);
+                lists.copy_within(at + 1..kept, at);
+                kept -= 1;
+            }
+        }
+        (*self.len, *self.cut) = (kept as u32, reached);
+    }
+
+    /// The lists of the `probes` best, ascending.
+    fn finish(mut self, isa: Supported, probes: usize) -> &'a [u32] {
+        self.keep_best(isa, probes);
+        self.lists.get(..*self.len as usize).unwrap_or_default()
+    }
 }
 
 /// The memory of a pass.
@@ -95,21 +172,22 @@ impl<'a> Groups<'a> {
         let (dim, probes) = (m.dim(), self.probes);
         let picks = self.picks.get_mut(..rows.count * probes)?;
         picks.fill(u32::MAX);
-        let each = dim + 2 * probes + 1;
-        let batch = (self.work.len() / each.max(1)).clamp(1, CHOICE_ROWS);
+        let room = NonZeroUsize::new(Candidates::words(probes))?;
+        let batch = (self.work.len() / room.saturating_add(dim)).clamp(1, CHOICE_ROWS);
         let mut done = 0;
         while done < rows.count && probes > 0 {
             let count = batch.min(rows.count - done);
             let (values, words) = self.work.split_at_mut_checked(count * dim)?;
-            let (hits, words) = words.split_at_mut_checked(count * probes * 2)?;
-            let (found, words) = words.split_at_mut_checked(count)?;
-            let (values, hits, words) = (words_as::<f32>(values), words_as::<Hit>(hits), words_as::<u8>(words));
+            let (candidates, words) = words.split_at_mut_checked(count * room.get())?;
+            let (values, words) = (words_as::<f32>(values), words_as::<u8>(words));
             for (i, values) in values.chunks_exact_mut(dim.max(1)).enumerate() {
                 let at = rows.first + done + i;
                 let scale = m.scale(at);
                 m.row(at)?.iter().zip(values).for_each(|(x, value)| *value = x.to_f64() as f32 * scale);
             }
-            found.fill(0);
+            for memory in candidates.chunks_exact_mut(room.get()) {
+                Candidates::of(memory)?.begin();
+            }
             let queries = Matrix::new(values, count, dim).ok()?;
             scan(isa, &queries, centroids, Span::new(0, centroids.rows()), None, words, |q, block, scores| {
                 for (score, l) in scores.iter_mut().zip(block.first..) {
@@ -117,14 +195,14 @@ impl<'a> Groups<'a> {
                         *score = f32::NAN; // never chosen
                     }
                 }
-                if let Some((best, held)) = list_of(hits, found, q, probes) {
-                    add_block(isa, best, held, block, scores, None);
+                if let Some(mut row) = candidates.chunks_exact_mut(room.get()).nth(q).and_then(Candidates::of) {
+                    row.add(isa, block.first, scores, probes);
                 }
             });
-            for (i, found) in found.iter().enumerate() {
+            for (i, memory) in candidates.chunks_exact_mut(room.get()).enumerate() {
                 let picks = picks.get_mut((done + i).wrapping_mul(probes)..).and_then(|p| p.get_mut(..probes)).unwrap_or_default();
-                let hits = hits.get(i.wrapping_mul(probes)..).unwrap_or_default();
-                picks.iter_mut().zip(hits.iter().take(*found as usize)).for_each(|(pick, hit)| *pick = hit.id);
+                let lists = Candidates::of(memory)?.finish(isa, probes);
+                picks.iter_mut().zip(lists).for_each(|(pick, list)| *pick = *list);
             }
             done += count;
         }

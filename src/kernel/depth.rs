@@ -409,12 +409,12 @@ pub(super) unsafe fn pair_i8<L: DepthI8>(a: *const i8, b: *const i8, dim: usize)
     }
 }
 
-/// What the offset makes every dot of a query too large by; 0 where the set has none.
+/// What the offset of a set makes every dot with this row too large by; 0 where the set has none.
 ///
 /// # Safety
 /// As [`DepthI8`]; `a` is valid for `dim` reads.
 #[inline(always)]
-unsafe fn query_offset<L: DepthI8>(a: *const i8, dim: usize) -> i32 {
+pub(super) unsafe fn offset<L: DepthI8>(a: *const i8, dim: usize) -> i32 {
     if !L::OFFSET {
         return 0;
     }
@@ -469,7 +469,7 @@ unsafe fn group_i8<L: DepthI8, const N: usize>(g: &Grid<i8, u32>, walk: &Walk) {
     unsafe {
         let mut offsets = [0; N];
         for i in 0..N {
-            offsets[i] = query_offset::<L>(g.query(q + i), g.dim);
+            offsets[i] = offset::<L>(g.query(q + i), g.dim);
         }
         for b in 0..walk.tiles {
             tile_i8::<L, N>(g, q, b * walk.step, walk.apart, &offsets);
@@ -509,7 +509,7 @@ unsafe fn tile_i8<L: DepthI8, const N: usize>(g: &Grid<i8, u32>, q: usize, r: us
 pub(super) unsafe fn quad_i8<L: DepthI8>(a: *const i8, b: [*const i8; RB], dim: usize) -> [i32; RB] {
     // SAFETY: the caller's promise.
     unsafe {
-        let offset = query_offset::<L>(a, dim);
+        let offset = offset::<L>(a, dim);
         let [sums] = products_i8::<L, 1>([a], b, dim);
         sums.map(|sum| sum.wrapping_sub(offset))
     }

@@ -473,11 +473,9 @@ impl Dtype for i8 {
     }
 
     fn tile_init(isa: Supported, bank_row: &[i8]) -> u32 {
-        match with_i8_shells!(isa, shell => shell::LAYOUT) {
-            // The gallery side is 128 too large per code, so each product is 128 * (bank code) too large.
-            WordLayout::Offset4 => bank_row.iter().fold(0i32, |sum, &code| sum.wrapping_sub(128 * i32::from(code))) as u32,
-            WordLayout::Wide2 | WordLayout::Signed4 => 0,
-        }
+        // SAFETY: `isa` was detected.
+        let offset = with_i8_shells!(isa, shell => unsafe { shell::offset(bank_row.as_ptr(), bank_row.len()) });
+        offset.wrapping_neg() as u32
     }
 
     fn group(isa: Supported, mut group: Group<'_>, sums: &mut [u32]) {

@@ -182,6 +182,11 @@ macro_rules! i8_shells {
                 unsafe { depth::quad_i8::<$depth>(a, b, dim) }
             }
             $(#[$attribute])*
+            pub(in crate::kernel) unsafe fn offset(a: *const i8, dim: usize) -> i32 {
+                // SAFETY: the shell's contract is the algorithm's.
+                unsafe { depth::offset::<$depth>(a, dim) }
+            }
+            $(#[$attribute])*
             pub(in crate::kernel) unsafe fn grid(g: Grid<i8, u32>) {
                 // SAFETY: the shell's contract is the algorithm's.
                 unsafe { depth::grid_i8::<$depth, $qb>(g) }

@@ -23,8 +23,13 @@ impl Index {
         let mut assigned = vec![0; rows.rows];
         let view = Matrix::new(&centroids, lists, rows.dim).unwrap();
         nnn::coarse_assign(&rows.view(), &view, 0..rows.rows, &mut scratch, &mut assigned).unwrap();
+        Index::of(rows, centroids, &assigned)
+    }
+
+    fn of(rows: &Rows, centroids: Vec<f32>, assigned: &[u32]) -> Index {
+        let lists = centroids.len() / rows.dim;
         let (mut offsets, mut ids) = (vec![0; lists + 1], vec![0; rows.rows]);
-        nnn::coarse_lists(&assigned, &mut offsets, &mut ids).unwrap();
+        nnn::coarse_lists(assigned, &mut offsets, &mut ids).unwrap();
         nnn::coarse_check(rows.rows, &offsets, &ids, &mut vec![0; rows.rows.div_ceil(8)]).unwrap();
         let mut data = vec![f32::NAN; rows.rows * rows.dim];
         nnn::coarse_gather(&rows.view(), &ids, &mut data, rows.dim).unwrap();
@@ -158,6 +163,34 @@ fn probed_lists_give_what_naive_probing_finds() {
                 let (table, pairs) = index.table(&gallery.view(), &index.rows.view(), k, probes, scratch);
                 assert!(table == expected, "{isa:?} k {k} probes {probes} scratch {scratch}");
                 assert_eq!(pairs, scored);
+            }
+        }
+    });
+}
+
+/// So many lists that most candidates are dropped again and again; small integers, so that the last places are drawn by lot, which
+/// the lower lists win.
+#[test]
+fn of_many_lists_with_equal_scores_the_lower_ones_are_probed() {
+    for_each_isa(|isa| {
+        let mut random = Random(5);
+        let (gallery, bank) = (Rows::small(&mut random, 9, 4), Rows::small(&mut random, 3000, 4));
+        let centroids: Vec<f32> = (0..900 * 4).map(|_| random.small()).collect();
+        let assigned: Vec<u32> = (0..3000).map(|_| random.below(450) as u32 * 2).collect();
+        let index = Index::of(&bank, centroids, &assigned);
+        let used = index.offsets.windows(2).filter(|pair| pair[0] < pair[1]).count();
+        assert!(used > 100, "only {used} lists have rows");
+        for probes in [1, 2, 7, 63, 100, used - 1, used, 899] {
+            let scored: usize = (0..9).map(|i| index.places(gallery.row(i), probes).len()).sum();
+            let mut expected = Vec::new();
+            for i in 0..9 {
+                let part = index.rows.select(&index.places(gallery.row(i), probes));
+                expected.extend(exact_table(&gallery.part(i..i + 1), &part.view(), 12));
+            }
+            for scratch in [least(900, probes, 4), 1 << 21] {
+                let (table, pairs) = index.table(&gallery.view(), &index.rows.view(), 12, probes, scratch);
+                assert!(table == expected, "{isa:?} probes {probes} scratch {scratch}");
+                assert_eq!(pairs, scored as u64);
             }
         }
     });

@@ -103,15 +103,18 @@ impl<'a> Candidates<'a> {
             return;
         }
         let reached = reached_by(isa, scores, probes, 0);
-        let mut kept = kernel::retain_pairs_above(isa, scores, lists, reached.next_down());
+        let reaching = kernel::retain_pairs_above(isa, scores, lists, reached.next_down());
         // Of those that just reach it the last are too many.
-        let mut at = kept;
-        while kept > probes && at > 0 {
-            at -= 1;
-            if scores.get(at) == Some(&reached) {
-                scores.copy_within(at + 1..kept, at);
-                lists.copy_within(at + 1..kept, at);
-                kept -= 1;
+        let mut equal =
+            scores.iter().take(reaching).filter(|score| **score == reached).count().saturating_sub(reaching.saturating_sub(probes));
+        let mut kept = 0;
+        for i in 0..reaching {
+            let (Some(&score), Some(&list)) = (scores.get(i), lists.get(i)) else { break };
+            let keeps = score != reached || equal > 0;
+            equal -= usize::from(keeps && score == reached);
+            if let (true, Some(to), Some(at)) = (keeps, scores.get_mut(kept), lists.get_mut(kept)) {
+                (*to, *at) = (score, list);
+                kept += 1;
             }
         }
         (*self.len, *self.cut) = (kept as u32, reached);

@@ -92,6 +92,35 @@
 #define NNN_CERTIFIED_SCRATCH_MIN_BYTES(k)                                                                               \
     ((size_t)(k) > (SIZE_MAX - 5196u) / 32u ? SIZE_MAX : (size_t)(k) * 32u + 5196u)
 
+/* The least scratch of nnn_coarse_check. */
+#define NNN_COARSE_CHECK_SCRATCH_BYTES(rows)                                                                             \
+    ((size_t)(rows) / 8u + ((size_t)(rows) % 8u != 0u ? 1u : 0u))
+
+#define NNN_COARSE_TRAIN_SCRATCH_BYTES(rows, lists, dim)                                                                 \
+    ((size_t)(rows) > NNN_COARSE_TRAIN_WORDS_ / 3u || (size_t)(lists) > NNN_COARSE_TRAIN_WORDS_ - (size_t)(rows) * 3u || \
+             (size_t)(dim) > (NNN_COARSE_TRAIN_WORDS_ - (size_t)(rows) * 3u - (size_t)(lists)) / 2u                      \
+         ? SIZE_MAX                                                                                                      \
+         : ((size_t)(rows) * 3u + (size_t)(lists) + (size_t)(dim) * 2u) * 4u + 655440u)
+#define NNN_COARSE_TRAIN_WORDS_ ((SIZE_MAX - 655440u) / 4u)
+
+/* Of nnn_coarse_scratch; with one row, the least scratch of the calls that take it. */
+#define NNN_COARSE_SCRATCH_BYTES(rows, lists, probes, dim)                                                               \
+    NNN_COARSE_BYTES_((size_t)(rows) < 2u ? 1u : NNN_LESSER_((size_t)(rows), (size_t)8192u), (size_t)(lists),            \
+                      NNN_LESSER_((size_t)(probes), (size_t)(lists)), (size_t)(dim))
+#define NNN_COARSE_BYTES_(rows, lists, probes, dim)                                                                      \
+    ((dim) > NNN_COARSE_WORDS_ / ((rows) < 2u ? 1u : 16u) || (probes) > NNN_COARSE_WORDS_ / ((rows) < 2u ? 2u : 32u) ||  \
+             (lists) > NNN_COARSE_WORDS_ || (probes) > (NNN_COARSE_WORDS_ - (lists)) / ((rows) * 2u) ||                  \
+             NNN_COARSE_WORK_(rows, probes, dim) > NNN_COARSE_WORDS_ - (lists) - (rows) * (probes) * 2u                  \
+         ? SIZE_MAX                                                                                                      \
+         : (NNN_COARSE_WORK_(rows, probes, dim) + (lists) + (rows) * (probes) * 2u) * 4u + 68u)
+#define NNN_COARSE_WORK_(rows, probes, dim)                                                                              \
+    ((rows) < 2u ? (dim) + 1u + NNN_GREATER_((probes) * 2u, (size_t)1040u)                                               \
+                 : NNN_GREATER_(((probes) * 2u + (dim) + 1u) * 16u + 4112u,                                              \
+                                NNN_GREATER_((dim) + 1u, (size_t)131072u) + 163856u))
+#define NNN_COARSE_WORDS_ ((SIZE_MAX - 68u) / 4u)
+#define NNN_LESSER_(a, b) ((a) < (b) ? (a) : (b))
+#define NNN_GREATER_(a, b) ((a) > (b) ? (a) : (b))
+
 /// Version of this header. Incompatible changes raise MAJOR (MINOR while MAJOR is 0).
 #define NNN_VERSION_MAJOR 0
 
@@ -1487,14 +1516,14 @@ float nnn_metric_i8(const void *a,
 /// nnn_coarse_check tells whether it is an index.
 ///
 /// Recommended bytes of scratch of nnn_coarse_train: 12 a row, 4 a list, 8 a dim, and 640 KiB. SIZE_MAX when that is not representable.
-/// 651,264 less work too, slower.
+/// 651,264 less work too, slower. NNN_COARSE_TRAIN_SCRATCH_BYTES(rows, lists, dim) is the same as a constant.
 size_t nnn_coarse_train_scratch(size_t rows,
                                 size_t lists,
                                 size_t dim);
 
 /// Recommended bytes of scratch of nnn_coarse_neighbors_* for so many gallery rows, and of nnn_coarse_search_* for so many queries:
 /// 8 for each of up to 8,192 rows and each of its probes, about 1.2 MiB, and 4 a list. SIZE_MAX when that is not representable. Less
-/// works too, slower, down to that of one row.
+/// works too, slower, down to that of one row. NNN_COARSE_SCRATCH_BYTES(rows, lists, probes, dim) is the same as a constant.
 size_t nnn_coarse_scratch(size_t rows,
                           size_t lists,
                           size_t probes,
@@ -1547,9 +1576,9 @@ nnn_status nnn_coarse_lists(const uint32_t *assigned,
 
 /// Whether offsets and ids are those of an index over so many rows: NNN_OK, or VALUE. Reads all of it, once.
 ///
-/// offsets: lists + 1 numbers. ids: rows numbers. scratch: rows / 8 bytes, rounded up. O(rows + lists). Errors: NULL, OVERFLOW, RANGE
-/// (more than 2^32 - 1 rows or 2^32 - 2 lists), ALIGN, CAPACITY (scratch), ALIAS, VALUE (offsets do not ascend from 0 to rows; a row is
-/// missing, there twice or not ascending in its list).
+/// offsets: lists + 1 numbers. ids: rows numbers. scratch: NNN_COARSE_CHECK_SCRATCH_BYTES(rows), that is rows / 8, rounded up.
+/// O(rows + lists). Errors: NULL, OVERFLOW, RANGE (more than 2^32 - 1 rows or 2^32 - 2 lists), ALIGN, CAPACITY (scratch), ALIAS, VALUE
+/// (offsets do not ascend from 0 to rows; a row is missing, there twice or not ascending in its list).
 NNN_MUST_USE
 nnn_status nnn_coarse_check(size_t rows,
                             size_t lists,

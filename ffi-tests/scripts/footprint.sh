@@ -18,7 +18,9 @@ status=0
 note() { printf 'note: %s\n' "$*"; }
 refuse() { note "$*"; status=1; }
 
-if LC_ALL=C grep -aq '\.thumb_func\|Tag_\|aeabi' "$archive" && arm-none-eabi-objdump -f "$archive" 2>/dev/null | grep -q 'elf32-littlearm'; then
+# (Through a file: `grep -q` closes a pipe early, which would fail the command before it.)
+arm-none-eabi-objdump -f "$archive" >"$work/format" 2>/dev/null || true
+if grep -q elf32-littlearm "$work/format"; then
     tools=arm-none-eabi- machine='Cortex-M4F, opt-level s'
 else
     tools='' machine='x86-64, opt-level 3'

@@ -74,6 +74,10 @@ fn user() -> String {
     text += "unsigned char a[NNN_NEIGHBORS_SCRATCH_BYTES(16, 512)];\nunsigned char b[NNN_SEARCH_SCRATCH_BYTES(8, 10, 512)];\n";
     text += "unsigned char c[NNN_BIAS_SCRATCH_MIN_BYTES(16)];\nunsigned char d[NNN_NEIGHBORS_SCRATCH_MIN_BYTES];\n";
     text += "unsigned char f[NNN_CERTIFIED_SCRATCH_BYTES(16, 512)];\nunsigned char g[NNN_CERTIFIED_SCRATCH_MIN_BYTES(16)];\n";
+    text +=
+        "unsigned char h[NNN_COARSE_CHECK_SCRATCH_BYTES(1000)];\nunsigned char i[NNN_COARSE_TRAIN_SCRATCH_BYTES(1000, 32, 512)];\n";
+    text +=
+        "unsigned char j[NNN_COARSE_SCRATCH_BYTES(1, 32, 4, 512)];\nunsigned char l[NNN_COARSE_SCRATCH_BYTES(100, 32, 4, 512)];\n";
     text += "int signed_k = 16;\nsize_t e(void);\n";
     text += "size_t e(void) { return NNN_NEIGHBORS_SCRATCH_BYTES(signed_k, 512) + NNN_SEARCH_SCRATCH_BYTES(signed_k, 1, 1); }\n";
     text += "#if NNN_VERSION < 1000 || NNN_VERSION != NNN_VERSION_MAJOR * 1000000 + NNN_VERSION_MINOR * 1000 + NNN_VERSION_PATCH\n";

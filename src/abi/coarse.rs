@@ -28,7 +28,7 @@ use core::ffi::c_void;
 /// nnn_coarse_check tells whether it is an index.
 ///
 /// Recommended bytes of scratch of nnn_coarse_train: 12 a row, 4 a list, 8 a dim, and 640 KiB. SIZE_MAX when that is not representable.
-/// 651,264 less work too, slower.
+/// 651,264 less work too, slower. NNN_COARSE_TRAIN_SCRATCH_BYTES(rows, lists, dim) is the same as a constant.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nnn_coarse_train_scratch(rows: usize, lists: usize, dim: usize) -> usize {
     crate::coarse_train_scratch(rows, lists, dim)
@@ -36,7 +36,7 @@ pub unsafe extern "C" fn nnn_coarse_train_scratch(rows: usize, lists: usize, dim
 
 /// Recommended bytes of scratch of nnn_coarse_neighbors_* for so many gallery rows, and of nnn_coarse_search_* for so many queries:
 /// 8 for each of up to 8,192 rows and each of its probes, about 1.2 MiB, and 4 a list. SIZE_MAX when that is not representable. Less
-/// works too, slower, down to that of one row.
+/// works too, slower, down to that of one row. NNN_COARSE_SCRATCH_BYTES(rows, lists, probes, dim) is the same as a constant.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nnn_coarse_scratch(rows: usize, lists: usize, probes: usize, dim: usize) -> usize {
     crate::coarse_scratch(rows, lists, probes, dim)
@@ -172,9 +172,9 @@ unsafe fn make_lists(assigned: *const u32, rows: usize, lists: usize, offsets: *
 
 /// Whether offsets and ids are those of an index over so many rows: NNN_OK, or VALUE. Reads all of it, once.
 ///
-/// offsets: lists + 1 numbers. ids: rows numbers. scratch: rows / 8 bytes, rounded up. O(rows + lists). Errors: NULL, OVERFLOW, RANGE
-/// (more than 2^32 - 1 rows or 2^32 - 2 lists), ALIGN, CAPACITY (scratch), ALIAS, VALUE (offsets do not ascend from 0 to rows; a row is
-/// missing, there twice or not ascending in its list).
+/// offsets: lists + 1 numbers. ids: rows numbers. scratch: NNN_COARSE_CHECK_SCRATCH_BYTES(rows), that is rows / 8, rounded up.
+/// O(rows + lists). Errors: NULL, OVERFLOW, RANGE (more than 2^32 - 1 rows or 2^32 - 2 lists), ALIGN, CAPACITY (scratch), ALIAS, VALUE
+/// (offsets do not ascend from 0 to rows; a row is missing, there twice or not ascending in its list).
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn nnn_coarse_check(

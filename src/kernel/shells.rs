@@ -159,18 +159,12 @@ macro_rules! f32_shells {
     };
 }
 
-/// The int8 shells of one instruction set.
+/// The int8 shells of one instruction set; those along the depth may be another set's.
 macro_rules! i8_shells {
     ($(#[$cfg:meta])? $name:ident, [$($attribute:meta),*], depth: $depth:ty, queries: $qb:literal, tile: $tile:ty, $layout:ident, $mr:literal x $nv:literal) => {
         $(#[$cfg])?
         pub(in crate::kernel) mod $name {
             use crate::kernel::depth::{self, Grid};
-            use crate::kernel::pack::{self, PanelJob};
-            use crate::kernel::TileShape;
-            use crate::kernel::tile::{self, TileJob};
-            use crate::simd::{self, WordLayout};
-            pub(in crate::kernel) const LAYOUT: WordLayout = WordLayout::$layout;
-            pub(in crate::kernel) const SHAPE: TileShape = TileShape::of::<$tile>($mr, $nv, LAYOUT.codes());
             $(#[$attribute])*
             pub(in crate::kernel) unsafe fn pair(a: *const i8, b: *const i8, dim: usize) -> i32 {
                 // SAFETY: the shell's contract is the algorithm's.
@@ -191,20 +185,36 @@ macro_rules! i8_shells {
                 // SAFETY: the shell's contract is the algorithm's.
                 unsafe { depth::grid_i8::<$depth, $qb>(g) }
             }
-            $(#[$attribute])*
-            pub(in crate::kernel) unsafe fn group(job: TileJob) {
-                // SAFETY: the shell's contract is the algorithm's.
-                unsafe { tile::group::<$tile, $mr, $nv>(job) }
-            }
-            $(#[$attribute])*
-            pub(in crate::kernel) unsafe fn panel(job: PanelJob<i8>) -> usize {
-                // SAFETY: the shell's contract is the algorithm's.
-                unsafe { pack::panel::<$tile, { <$tile as simd::TileLanes>::LANES }>(job) }
-            }
-            $(#[$attribute])*
-            pub(in crate::kernel) unsafe fn copy_words(row: &[i8], words: &mut [u32]) {
-                pack::copy_codes(LAYOUT, row, words)
-            }
+            i8_shells!(@tile [$($attribute),*], $tile, $layout, $mr x $nv);
+        }
+    };
+    ($(#[$cfg:meta])? $name:ident, [$($attribute:meta),*], depth of: $other:ident, tile: $tile:ty, $layout:ident, $mr:literal x $nv:literal) => {
+        $(#[$cfg])?
+        pub(in crate::kernel) mod $name {
+            pub(in crate::kernel) use super::$other::{grid, offset, pair, quad};
+            i8_shells!(@tile [$($attribute),*], $tile, $layout, $mr x $nv);
+        }
+    };
+    (@tile [$($attribute:meta),*], $tile:ty, $layout:ident, $mr:literal x $nv:literal) => {
+        use crate::kernel::TileShape;
+        use crate::kernel::pack::{self, PanelJob};
+        use crate::kernel::tile::{self, TileJob};
+        use crate::simd::{self, WordLayout};
+        pub(in crate::kernel) const LAYOUT: WordLayout = WordLayout::$layout;
+        pub(in crate::kernel) const SHAPE: TileShape = TileShape::of::<$tile>($mr, $nv, LAYOUT.codes());
+        $(#[$attribute])*
+        pub(in crate::kernel) unsafe fn group(job: TileJob) {
+            // SAFETY: the shell's contract is the algorithm's.
+            unsafe { tile::group::<$tile, $mr, $nv>(job) }
+        }
+        $(#[$attribute])*
+        pub(in crate::kernel) unsafe fn panel(job: PanelJob<i8>) -> usize {
+            // SAFETY: the shell's contract is the algorithm's.
+            unsafe { pack::panel::<$tile, { <$tile as simd::TileLanes>::LANES }>(job) }
+        }
+        $(#[$attribute])*
+        pub(in crate::kernel) unsafe fn copy_words(row: &[i8], words: &mut [u32]) {
+            pack::copy_codes(LAYOUT, row, words)
         }
     };
 }
@@ -243,5 +253,5 @@ pub(super) mod i8_isa {
         depth: simd::neon_dotprod::NeonDotprod, queries: 4, tile: simd::neon_dotprod::NeonDotprod, Signed4, 8 x 3);
     i8_shells!(#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))] neon_i8mm,
         [target_feature(enable = "neon,dotprod,i8mm")],
-        depth: simd::neon_dotprod::NeonDotprod, queries: 4, tile: simd::neon_i8mm::NeonI8mm, Signed4, 4 x 6);
+        depth of: neon_dotprod, tile: simd::neon_i8mm::NeonI8mm, Signed4, 4 x 6);
 }

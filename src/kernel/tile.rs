@@ -183,7 +183,7 @@ unsafe fn tile<L: TileLanes, const MR: usize, const NV: usize>(
         let mut b = panel;
         let mut fetch = next.0;
         for s in 0..steps / L::DEPTH {
-            let bank: [L::V; NV] = core::array::from_fn(|v| L::load(b.add(v * L::LANES)));
+            let bank: [L::V; NV] = core::array::from_fn(|v| L::load_bank(b, v));
             b = b.add(NV * L::LANES);
             prefetch(fetch);
             fetch = fetch.wrapping_add(next.1);

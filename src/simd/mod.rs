@@ -148,6 +148,12 @@ pub(crate) trait TileLanes {
     type V: Copy;
     /// Words of the bank side.
     unsafe fn load(p: *const u32) -> Self::V;
+    /// Vector `i` of those of the bank side from `p` on.
+    #[inline(always)]
+    unsafe fn load_bank(p: *const u32, i: usize) -> Self::V {
+        // SAFETY: the caller's promise.
+        unsafe { Self::load(p.add(i * Self::LANES)) }
+    }
     unsafe fn splat(p: *const u32) -> Self::V;
     unsafe fn store(p: *mut u32, v: Self::V);
     /// Per lane: `acc + gallery * bank` over the word, fused for f32 where the set has it.

@@ -5,6 +5,7 @@
 
 use super::{DepthF32, DepthI8, TileLanes, Transpose};
 use core::arch::aarch64::*;
+use core::arch::asm;
 use core::mem::transmute;
 
 pub(crate) struct Neon;
@@ -219,6 +220,11 @@ impl TileLanes for Neon {
         unsafe { vld1q_f32(p.cast()) }
     }
     #[inline(always)]
+    unsafe fn load_bank(p: *const u32, i: usize) -> float32x4_t {
+        // SAFETY: the caller's promise.
+        unsafe { vreinterpretq_f32_s32(load_alone(p, i)) }
+    }
+    #[inline(always)]
     unsafe fn splat(p: *const u32) -> float32x4_t {
         // SAFETY: valid for one word by contract.
         unsafe { vdupq_n_f32(*p.cast()) }
@@ -257,6 +263,23 @@ impl TileLanes for Neon {
     }
 }
 
+/// Vector `i` from `p` on, loaded by itself: the compiler would load two as a pair, which holds the one load pipe of a Cortex-A55 for
+/// longer than two loads do, six cycles against two. An address of two registers, because such a load can start together with the
+/// multiplication before it (it does not end sooner, which an in-order core forbids). By llvm-mca's model; other cores do not care.
+///
+/// # Safety
+/// NEON, and vector `i` is valid for reads.
+#[inline(always)]
+pub(super) unsafe fn load_alone(p: *const u32, i: usize) -> int32x4_t {
+    let v;
+    // SAFETY: reads the 16 bytes that the caller promises.
+    unsafe {
+        asm!("ldr {v:q}, [{p}, {offset}]", v = lateout(vreg) v, p = in(reg) p, offset = in(reg) 16 * i,
+            options(pure, readonly, nostack, preserves_flags));
+    }
+    v
+}
+
 /// Adds the products of word `LANE` with each word of the bank side.
 #[inline(always)]
 unsafe fn by_lane<const LANE: i32, const NV: usize>(sums: &mut [float32x4_t; NV], gallery: float32x4_t, bank: &[float32x4_t; NV]) {
@@ -279,6 +302,11 @@ impl TileLanes for NeonCodes {
     unsafe fn load(p: *const u32) -> int32x4_t {
         // SAFETY: valid for 4 words by contract; unaligned load.
         unsafe { vld1q_s32(p.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn load_bank(p: *const u32, i: usize) -> int32x4_t {
+        // SAFETY: the caller's promise.
+        unsafe { load_alone(p, i) }
     }
     #[inline(always)]
     unsafe fn splat(p: *const u32) -> int32x4_t {

@@ -3,7 +3,7 @@
 //! Rust's intrinsics for it are unstable, hence `asm!`. It is assembled as part of the shell that it is inlined into, which has the
 //! feature; anywhere else the assembler refuses it.
 
-use super::neon::{Neon, load_part_codes, load_words, transpose};
+use super::neon::{Neon, load_alone, load_part_codes, load_words, transpose};
 use super::{DepthI8, TileLanes, Transpose};
 use core::arch::aarch64::*;
 use core::arch::asm;
@@ -77,6 +77,11 @@ impl TileLanes for NeonDotprod {
     unsafe fn load(p: *const u32) -> int32x4_t {
         // SAFETY: valid for 4 words by contract; unaligned load.
         unsafe { vld1q_s32(p.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn load_bank(p: *const u32, i: usize) -> int32x4_t {
+        // SAFETY: the caller's promise.
+        unsafe { load_alone(p, i) }
     }
     #[inline(always)]
     unsafe fn splat(p: *const u32) -> int32x4_t {

@@ -63,6 +63,10 @@ fn main() -> ExitCode {
         JOBS.iter().for_each(|(name, _)| println!("{name}"));
         return ExitCode::SUCCESS;
     };
+    // As include/nnn_cpu.h does it, so that the crate needs no feature that the C library is built without.
+    #[cfg(all(target_arch = "aarch64", target_os = "linux"))]
+    // SAFETY: asks for two numbers.
+    nnn::declare_hwcap(unsafe { libc::getauxval(libc::AT_HWCAP) }, unsafe { libc::getauxval(libc::AT_HWCAP2) });
     let isa = std::env::args().nth(2).unwrap_or(Isa::Avx2.name().to_owned());
     let listed = Isa::ALL.into_iter().find(|listed| listed.name() == isa);
     if listed.is_none_or(|isa| Isa::select(Some(isa)).is_err()) {

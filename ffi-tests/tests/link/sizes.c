@@ -18,6 +18,41 @@ static void check(size_t a, size_t k, size_t dim) {
     }
 }
 
+static void check_coarse(size_t rows, size_t lists, size_t probes, size_t dim) {
+    size_t train = nnn_coarse_train_scratch(rows, lists, dim), search = nnn_coarse_scratch(rows, lists, probes, dim);
+    if ((NNN_COARSE_TRAIN_SCRATCH_BYTES(rows, lists, dim) != train ||
+         NNN_COARSE_SCRATCH_BYTES(rows, lists, probes, dim) != search) && failures++ < 20)
+        printf("rows %zu lists %zu probes %zu dim %zu: train %zu, macro %zu; search %zu, macro %zu\n", rows, lists, probes, dim, train,
+               NNN_COARSE_TRAIN_SCRATCH_BYTES(rows, lists, dim), search, NNN_COARSE_SCRATCH_BYTES(rows, lists, probes, dim));
+}
+
+/* Every bend and every overflow of the coarse index's sizes, with their neighbours. */
+static void check_coarse_sizes(void) {
+    const size_t words = (SIZE_MAX - 68) / 4, train = (SIZE_MAX - 655440) / 4;
+    const size_t bends[] = {1,         520,       4097,      8192,      65536,      131072,         147968, words / 16384,
+                            words / 32, words / 16, words / 4, words / 3, words / 2,  words - 1040,   words,  train / 3,
+                            train / 2, train,     SIZE_MAX - 1};
+    size_t values[3 * sizeof bends / sizeof bends[0]], count = 0, r, l, p, d;
+    for (r = 0; r < sizeof bends / sizeof bends[0]; r++)
+        for (d = 0; d < 3; d++)
+            values[count++] = bends[r] + d - 1;
+    for (r = 0; r < count; r++)
+        for (l = 0; l < count; l++)
+            for (p = 0; p < count; p++)
+                for (d = 0; d < count; d++)
+                    check_coarse(values[r], values[l], values[p], values[d]);
+}
+
+/* nnn_coarse_check takes one bit a row, and no byte less. */
+static void check_coarse_check(void) {
+    static const uint32_t offsets[] = {0, 17}, ids[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+    static unsigned char scratch[NNN_COARSE_CHECK_SCRATCH_BYTES(17)];
+    if (nnn_coarse_check(17, 1, offsets, ids, scratch, sizeof scratch) != NNN_OK ||
+        nnn_coarse_check(17, 1, offsets, ids, scratch, sizeof scratch - 1) != NNN_ERR_CAPACITY ||
+        NNN_COARSE_CHECK_SCRATCH_BYTES(16) != 2 || NNN_COARSE_CHECK_SCRATCH_BYTES(SIZE_MAX) != SIZE_MAX / 8 + 1)
+        failures++, printf("NNN_COARSE_CHECK_SCRATCH_BYTES\n");
+}
+
 /* The least scratch of a bias is what the macro says: one byte less is refused, for a bank of one row and k = 1. */
 static void check_minimum(void) {
     static const float one[] = {1};
@@ -73,6 +108,8 @@ int main(void) {
         failures++, printf("NNN_CERTIFIED_SCRATCH_MIN_BYTES overflows\n");
     check_minimum();
     check_certified_minimum();
+    check_coarse_sizes();
+    check_coarse_check();
     printf("%d differences\n", failures);
     return failures != 0;
 }

@@ -108,14 +108,14 @@
     NNN_COARSE_BYTES_((size_t)(rows) < 2u ? 1u : NNN_LESSER_((size_t)(rows), (size_t)8192u), (size_t)(lists),            \
                       NNN_LESSER_((size_t)(probes), (size_t)(lists)), (size_t)(dim))
 #define NNN_COARSE_BYTES_(rows, lists, probes, dim)                                                                      \
-    ((dim) > NNN_COARSE_WORDS_ / ((rows) < 2u ? 1u : 16u) || (probes) > NNN_COARSE_WORDS_ / ((rows) < 2u ? 2u : 32u) ||  \
+    ((dim) > NNN_COARSE_WORDS_ / ((rows) < 2u ? 1u : 16u) || (probes) > NNN_COARSE_WORDS_ / ((rows) < 2u ? 4u : 64u) ||  \
              (lists) > NNN_COARSE_WORDS_ || (probes) > (NNN_COARSE_WORDS_ - (lists)) / ((rows) * 2u) ||                  \
              NNN_COARSE_WORK_(rows, probes, dim) > NNN_COARSE_WORDS_ - (lists) - (rows) * (probes) * 2u                  \
          ? SIZE_MAX                                                                                                      \
          : (NNN_COARSE_WORK_(rows, probes, dim) + (lists) + (rows) * (probes) * 2u) * 4u + 68u)
 #define NNN_COARSE_WORK_(rows, probes, dim)                                                                              \
-    ((rows) < 2u ? (dim) + 1u + NNN_GREATER_((probes) * 2u, (size_t)1040u)                                               \
-                 : NNN_GREATER_(((probes) * 2u + (dim) + 1u) * 16u + 4112u,                                              \
+    ((rows) < 2u ? (dim) + 1u + NNN_GREATER_((probes) * 4u + 258u, (size_t)1040u)                                        \
+                 : NNN_GREATER_(((probes) * 4u + 258u + (dim)) * 16u + 4112u,                                            \
                                 NNN_GREATER_((dim) + 1u, (size_t)131072u) + 163856u))
 #define NNN_COARSE_WORDS_ ((SIZE_MAX - 68u) / 4u)
 #define NNN_LESSER_(a, b) ((a) < (b) ? (a) : (b))

@@ -29,9 +29,9 @@ static void check_coarse(size_t rows, size_t lists, size_t probes, size_t dim) {
 /* Every bend and every overflow of the coarse index's sizes, with their neighbours. */
 static void check_coarse_sizes(void) {
     const size_t words = (SIZE_MAX - 68) / 4, train = (SIZE_MAX - 655440) / 4;
-    const size_t bends[] = {1,         520,       4097,      8192,      65536,      131072,         147968, words / 16384,
+    const size_t bends[] = {1,         196,       4097,      8192,      65536,      131072,         147968, words / 16384,
                             words / 32, words / 16, words / 4, words / 3, words / 2,  words - 1040,   words,  train / 3,
-                            train / 2, train,     SIZE_MAX - 1};
+                            train / 2, train,     SIZE_MAX - 1, words / 64};
     size_t values[3 * sizeof bends / sizeof bends[0]], count = 0, r, l, p, d;
     for (r = 0; r < sizeof bends / sizeof bends[0]; r++)
         for (d = 0; d < 3; d++)

@@ -127,6 +127,31 @@ class Golden(unittest.TestCase):
         bias = nnn.bias(quantized[0], quantized[1], k, alpha, threads=threads)
         self.same(bias, "<f4", rows)
         self.same_hits(nnn.search(quantized[2], quantized[0], bias, top, threads=threads), query_rows, top)
+        exact = table.bias(alpha=alpha)
+        plain = nnn.search(queries, gallery, k=top)
+        few, lists, probes, rounds, seed = map(int, self.take("<u4", 5))
+        hits, more = nnn.rerank_certified(plain.ids, plain.scores, exact, few)
+        self.same_hits(hits, query_rows, few)
+        self.same(more.astype("<u4"), "<u4", query_rows)
+        index = nnn.CoarseIndex(gallery, lists, rounds, seed, threads=threads)
+        for array, dtype in ((index.centroids, "<f4"), (index.offsets, "<u4"), (index.ids, "<u4")):
+            self.same(array, dtype, *array.shape)
+        self.same_hits(index.search(queries, exact, top, probes, allow), query_rows, top)
+        self.assertEqual(index.pairs, self.take("<u4", 1)[0])
+        index = nnn.CoarseIndex(bank, lists, rounds, seed, threads=threads)
+        self.same(index.bias(gallery, k, alpha, probes, threads=threads), "<f4", rows)
+        self.assertEqual([index.short_rows, index.pairs], self.take("<u4", 2).tolist())
+        live = np.unpackbits(self.take("<u8", 1).view(np.uint8), bitorder="little")[:bank_rows].astype(bool)
+        changing = nnn.NeighborIds(rows, k)
+        for first, shard in ((30, bank[30:]), (0, bank[:30])):
+            changing.merge(nnn.NeighborIds(rows, k).update(gallery, shard, first, threads=threads))
+        self.same(changing.table, nnn.HIT, rows, k)
+        short = changing.expire(few, live)
+        self.same(short, "<u4", self.take("<u4", 1)[0])
+        for row in short:
+            changing.renew(int(row), gallery, bank, live)
+        self.same(changing.table, nnn.HIT, rows, k)
+        self.same(changing.bias(few, alpha), "<f4", rows)
 
 
 class Arrays(unittest.TestCase):

@@ -20,7 +20,7 @@ if has "${PYTHON:=python3}"; then
 fi
 if has go; then
     "$repository/examples/go/build.sh" "$work/go"
-    (cd "$work/go" && go vet ./... && go test -race -run 'Goroutines|Parts|Errors' . && go test -run '^$' -fuzz FuzzArguments -fuzztime "${NNN_FUZZ_SECONDS}s" .)
+    (cd "$work/go" && go vet ./... && go test -race -run 'Goroutines|Parts|Errors' . && go test -run "^$" -fuzz FuzzArguments -fuzztime "${NNN_FUZZ_SECONDS}s" . && go test -run RandomProblems -v .)
 fi
 if has swift; then "$here/swift.sh" --here; fi
 echo 'bindings: no crash'

@@ -162,6 +162,9 @@ var scratches = sync.Pool{New: func() any { return new([]byte) }}
 
 // scratch lends n bytes to f.
 func scratch(n C.size_t, f func(memory unsafe.Pointer, n C.size_t) C.nnn_status) C.nnn_status {
+	if n > maxElements {
+		return C.NNN_ERR_OVERFLOW
+	}
 	buffer := scratches.Get().(*[]byte)
 	if len(*buffer) < int(n) {
 		*buffer = make([]byte, n)

@@ -129,9 +129,13 @@ func coarseNeighbors(g, b view, centroids []float32, offsets []uint32, probes, k
 	})
 }
 
+// coarseScratch is what the library recommends, but not for so many rows at once that their probes take more than 64 MiB.
 func coarseScratch(rows, lists, probes, dim int) C.size_t {
 	if probes > lists {
 		probes = lists
+	}
+	if most := 1 + 1<<23/probes; rows > most {
+		rows = most
 	}
 	return C.nnn_coarse_scratch(size(rows), size(lists), size(probes), size(dim))
 }

@@ -54,6 +54,9 @@ func updateIDs[R Plain](c call, n *NeighborIDs, gallery, bank R, firstID int, li
 		return c.refuse("live", ErrCapacity, "%d words of 64 bits for %d bank rows: %d are needed, or nil", len(live), b.rows, words)
 	}
 	rows := len(table) / n.K
+	if rows == 0 {
+		return nil
+	}
 	return parallel(rows, ranges(rows), func(start, count int) error {
 		part := table[start*n.K : (start+count)*n.K]
 		return c.check(idsUpdate(g, b, live, firstID, n.K, first+start, count, part), named{"gallery", g}, named{"bank", b})

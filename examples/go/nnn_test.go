@@ -437,6 +437,15 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%v is ErrOverflow", test.err)
 		}
 	}
+	for _, k := range []int{1 << 31, 1 << 40, maxElements} {
+		none := Matrix{Dim: 16}
+		wide, err := NewNeighbors(0, k)
+		ok(t, err)
+		ok(t, Update(wide, none, bank))
+		wideIDs, err := NewNeighborIDs(0, k)
+		ok(t, err)
+		ok(t, UpdateIDs(wideIDs, none, bank, 0, nil))
+	}
 	for _, x := range table.Table {
 		if !math.IsInf(float64(x), -1) {
 			t.Fatal("a refused update wrote to the table")

@@ -16,7 +16,7 @@ has() { command -v "$1" >/dev/null || { echo "skipped: no $1"; return 1; }; }
 
 package=$("$here/package.sh" "$work")
 if has "${PYTHON:=python3}"; then
-    (cd "$repository/examples/python" && NNN_LIBRARY=${package%.tar.gz}/lib/libnnn.so.0.1 "$PYTHON" -B -m unittest test_nnn.Fuzz)
+    (cd "$repository/examples/python" && NNN_LIBRARY=${package%.tar.gz}/lib/libnnn.so.0.1 "$PYTHON" -B -m unittest test_fuzz)
 fi
 if has go; then
     "$repository/examples/go/build.sh" "$work/go"

@@ -3,6 +3,10 @@
 ///     let bias = try NNN.bias(gallery: gallery, bank: bank, k: 16, alpha: 0.75)        // once, offline
 ///     let hits = try NNN.search(queries, gallery: gallery, bias: bias, k: 10)          // per batch of queries
 ///
+/// Beyond it: tables of neighbours that take bank shards and lose expired rows (`Neighbors`, `NeighborIDs`), exact results at the speed of
+/// int8 (`Encoded`), a sublinear index of a bank or a gallery (`Coarse`), another engine's hits (`rerank`, `rerankCertified`), vectors for a
+/// database that knows nothing of the bias (`Export`).
+///
 /// Heavy calls run on all processors over ranges of rows, with the same bits for any number. Errors are `NNNError`; it names the
 /// argument and what to do.
 import CNNN

@@ -78,6 +78,9 @@ func Update[R Rows](n *Neighbors, gallery, bank R) error {
 	if g.rows != n.Rows {
 		return c.refuse("gallery", ErrRange, "%d rows for a table of %d", g.rows, n.Rows)
 	}
+	if n.Rows == 0 {
+		return nil
+	}
 	// Ranges are written one by one, and none should be where one of them is refused.
 	table := append([]float32(nil), n.Table...)
 	err = parallel(g.rows, ranges(g.rows), func(first, count int) error {

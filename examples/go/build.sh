@@ -25,4 +25,4 @@ tree=${package%.tar.gz}
 "${AR:-ar}" p "$tree/lib/libnnn.a" nnn.o >"$work/object"
 mv -f "$work/object" "$folder/nnn_linux_$arch.syso"
 cp "$tree/include/nnn.h" "$tree/include/nnn_cpu.h" "$folder"
-[ "$folder" = "$here" ] || cp "$here"/*.go "$here/go.mod" "$folder"
+[ "$folder" = "$here" ] || cp "$here"/*.go "$here/rows.h" "$here/go.mod" "$folder"

@@ -1,18 +1,7 @@
 package nnn
 
 /*
-#include "nnn.h"
-#include "nnn_cpu.h"
-
-// Go may not pass memory that holds Go pointers, so the structs of nnn.h are made here.
-#define ROWS(name) const float *name##_f32, const int8_t *name##_i8, const float *name##_scale, \
-                   const nnn_bound *name##_bounds, size_t name##_rows, size_t name##_stride
-#define F32(name) const nnn_mat_f32 name = {name##_f32, name##_rows, dim, name##_stride}
-#define I8(name) const nnn_mat_i8 name = {name##_i8, name##_scale, name##_rows, dim, name##_stride}
-#define ENCODED(name) const nnn_encoded name = {{name##_f32, name##_rows, dim, name##_stride}, \
-                                                {name##_i8, name##_scale, name##_rows, dim, dim}, name##_bounds}
-// The kinds of rows.
-enum { FLOATS, CODES, CERTIFIED };
+#include "rows.h"
 
 static void go_detect(void) { (void)nnn_cpu_detect(); }
 
@@ -173,6 +162,9 @@ var scratches = sync.Pool{New: func() any { return new([]byte) }}
 
 // scratch lends n bytes to f.
 func scratch(n C.size_t, f func(memory unsafe.Pointer, n C.size_t) C.nnn_status) C.nnn_status {
+	if n > maxElements {
+		return C.NNN_ERR_OVERFLOW
+	}
 	buffer := scratches.Get().(*[]byte)
 	if len(*buffer) < int(n) {
 		*buffer = make([]byte, n)

@@ -8,10 +8,16 @@
 // unit length (Normalize). Codes, int8 with a scale per row, stand wherever a Matrix does; Encoded, with the results of the matrix
 // bit for bit at the speed of int8, where the work is.
 //
+// Beyond it: tables of neighbours that take bank shards and lose expired rows (Neighbors, NeighborIDs), a sublinear index of a bank or a
+// gallery (Coarse), another engine's hits (Rerank, RerankCertified), vectors for a database that knows nothing of the bias (Export).
+//
 // Calls take batches: one query at a time costs more than its share. They run on GOMAXPROCS goroutines over ranges of rows, with the
 // same bits for any number, and may be made from several goroutines as long as nobody writes to what they read. Nothing of the
 // arguments is kept. Errors are of type *Error, name the argument and what to do about it, and match ErrDim and the other statuses
 // by errors.Is.
+//
+// Bias takes a 38th of the time of the loop that one would write in Go, of Encoded a 68th (256 rows of 512 elements, a bank of 2,000, k 16;
+// medians of 12 rounds of go test -bench . -cpu 1 on one core of a Zen 4, which was not idle; ratios 37 to 44 and 56 to 79).
 //
 // The package links libnnn, a library without allocation, threads or dependencies, as one object beside the Go files (build.sh).
 package nnn

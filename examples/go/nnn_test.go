@@ -156,9 +156,78 @@ func TestSameBits(t *testing.T) {
 		hits, err = Search(quantized[2], quantized[0], bias, nil, top)
 		ok(t, err)
 		g.hits("int8 hits", hits, top)
+		exact, err := table.Bias(k, alpha)
+		ok(t, err)
+		g.indexes(gallery, bank, queries, exact, allow, k, top, alpha)
 		if g.file.Len() != 0 {
 			t.Fatalf("%d bytes are left", g.file.Len())
 		}
+	}
+}
+
+// indexes compares certified reranking, coarse indexes and the table with ids.
+func (g golden) indexes(gallery, bank, queries Matrix, bias []float32, allow []uint64, k, top int, alpha float32) {
+	g.t.Helper()
+	numbers := take[uint32](g, 5)
+	few, probes := int(numbers[0]), int(numbers[2])
+	options := CoarseOptions{Lists: int(numbers[1]), Rounds: int(numbers[3]), Seed: uint64(numbers[4])}
+	plain, err := Search(queries, gallery, nil, nil, top)
+	ok(g.t, err)
+	least := bias[0]
+	for _, x := range bias {
+		if x < least {
+			least = x
+		}
+	}
+	reranked, nexts := make([][]Hit, len(plain)), make([]uint32, len(plain))
+	for q, candidates := range plain {
+		hits, next, err := RerankCertified(candidates, bias, least, few)
+		ok(g.t, err)
+		reranked[q], nexts[q] = hits, uint32(next)
+	}
+	g.hits("certified", reranked, few)
+	g.same("next", nexts, take[uint32](g, len(nexts)))
+	rows, err := NewCoarse(gallery, options)
+	ok(g.t, err)
+	ok(g.t, rows.Check())
+	g.floats("centroids", rows.Centroids)
+	g.same("offsets", rows.Offsets, take[uint32](g, len(rows.Offsets)))
+	g.same("ids", rows.IDs, take[uint32](g, len(rows.IDs)))
+	hits, pairs, err := rows.Search(queries, bias, allow, top, probes)
+	ok(g.t, err)
+	g.hits("coarse", hits, top)
+	g.same("pairs", []uint32{uint32(pairs)}, take[uint32](g, 1))
+	lists, err := NewCoarse(bank, options)
+	ok(g.t, err)
+	coarse, did, err := lists.Bias(gallery, k, alpha, probes)
+	ok(g.t, err)
+	g.floats("coarse bias", coarse)
+	g.same("short rows and pairs", []uint32{uint32(did.ShortRows), uint32(did.Pairs)}, take[uint32](g, 2))
+	live := take[uint64](g, (bank.Rows+63)/64)
+	table, err := NewNeighborIDs(gallery.Rows, k)
+	ok(g.t, err)
+	other, err := NewNeighborIDs(gallery.Rows, k)
+	ok(g.t, err)
+	ok(g.t, UpdateIDs(other, gallery, NewMatrix(bank.Data[30*bank.Dim:], bank.Dim), 30, nil))
+	ok(g.t, UpdateIDs(table, gallery, NewMatrix(bank.Data[:30*bank.Dim], bank.Dim), 0, nil))
+	ok(g.t, table.Merge(other))
+	g.same("table with ids", table.Table, take[Hit](g, len(table.Table)))
+	short, err := table.Expire(few, live, bank.Rows)
+	ok(g.t, err)
+	g.same("short rows", short, take[uint32](g, int(take[uint32](g, 1)[0])))
+	for _, row := range short {
+		ok(g.t, Renew(table, int(row), gallery, bank, live))
+	}
+	g.same("renewed table", table.Table, take[Hit](g, len(table.Table)))
+	renewed, err := table.Bias(few, alpha)
+	ok(g.t, err)
+	g.floats("bias of the table with ids", renewed)
+}
+
+func (g golden) same(what string, got, expected any) {
+	g.t.Helper()
+	if !reflect.DeepEqual(got, expected) {
+		g.t.Fatalf("%s: %v, not %v", what, got, expected)
 	}
 }
 
@@ -254,6 +323,18 @@ func TestErrors(t *testing.T) {
 	fewScales := codes
 	fewScales.Scale = fewScales.Scale[:9]
 	of := func(_ any, err error) error { return err }
+	of3 := func(_, _ any, err error) error { return err }
+	ids, err := NewNeighborIDs(100, 4)
+	ok(t, err)
+	ok(t, UpdateIDs(ids, gallery, bank, 0, nil))
+	lists, err := NewCoarse(bank, CoarseOptions{Lists: 5})
+	ok(t, err)
+	export, err := NewExport(gallery, bias, L2, 4)
+	ok(t, err)
+	twice := make([]float32, 16)
+	for i := range twice {
+		twice[i] = 2
+	}
 	encode := func(m Matrix, side Side, seed uint64) Encoded {
 		e, err := Encode(m, side, nil, seed)
 		ok(t, err)
@@ -308,6 +389,45 @@ func TestErrors(t *testing.T) {
 		{of(MergeHits([]Hit{{1, 1}, {2, 2}}, nil, 2)), ErrValue, "", ""},
 		{of(Rerank([]Hit{{1, 100}}, bias, 1)), ErrRange, "candidates", "100 gallery rows"},
 		{of(Rerank([]Hit{{nan, 1}}, bias, 1)), ErrValue, "candidates", "NaN"},
+		{of(NewNeighborIDs(-1, 1)), ErrRange, "rows", "0 to"},
+		{of(NewNeighborIDs(1<<31, 1<<40)), ErrOverflow, "k", "memory"},
+		{UpdateIDs(ids, bank, bank, 0, nil), ErrRange, "gallery", "table of 100"},
+		{UpdateIDs(ids, bad, bank, 0, nil), ErrValue, "gallery", "(33, 5)"},
+		{UpdateIDs(ids, gallery, bank, -1, nil), ErrRange, "firstID", "0 to"},
+		{UpdateIDs(ids, gallery, bank, 1<<32-50, nil), ErrRange, "firstID", "50 bank rows"},
+		{UpdateIDs(ids, gallery, bank, 0, []uint64{}), ErrCapacity, "live", "1 are needed"},
+		{UpdateIDs(nil, gallery, bank, 0, nil), ErrRange, "n", "NewNeighborIDs"},
+		{of(ids.Expire(1, []uint64{1}, 65)), ErrCapacity, "ids", "one bit"},
+		{of(ids.Expire(1, []uint64{1}, 30)), ErrRange, "live", "one bit"},
+		{of(ids.Expire(5, []uint64{1}, 50)), ErrK, "k", "no more"},
+		{Renew(ids, 100, gallery, bank, nil), ErrRange, "row", "100 rows"},
+		{ids.Merge(ids), ErrRange, "other", "itself"},
+		{of(ids.Bias(5, 1)), ErrK, "k", "no more"},
+		{of(NewCoarse(Matrix{Dim: 16}, CoarseOptions{})), ErrK, "rows", "none"},
+		{of(NewCoarse(gallery, CoarseOptions{Lists: 101})), ErrK, "options.Lists", "1 to 100"},
+		{of(NewCoarse(gallery, CoarseOptions{Rounds: -1})), ErrValue, "options.Rounds", "1 to 10000"},
+		{of(NewCoarse(bad, CoarseOptions{})), ErrValue, "rows", "(33, 5)"},
+		{of3(lists.Bias(unit(5, 8, 3), 1, 1, 1)), ErrDim, "x.Listed", "one model"},
+		{of3(lists.Bias(bad, 1, 1, 1)), ErrValue, "gallery", "(33, 5)"},
+		{of3(lists.Bias(gallery, 51, 1, 1)), ErrK, "k", "1 to 50"},
+		{of3(lists.Bias(gallery, 1, 1, 0)), ErrK, "probes", "1 at least"},
+		{of3(lists.Search(bad, nil, nil, 1, 1)), ErrValue, "queries", "(33, 5)"},
+		{of3(lists.Search(gallery, bias, nil, 1, 1)), ErrRange, "bias", "this gallery"},
+		{(&Coarse[Matrix]{}).Check(), ErrK, "x", "NewCoarse"},
+		{(&Coarse[Matrix]{lists.Centroids, lists.Offsets, lists.IDs[:9], lists.Listed}).Check(), ErrCapacity, "x", "one index"},
+		{(&Coarse[Matrix]{lists.Centroids, lists.Offsets, make([]uint32, 50), lists.Listed}).Check(), ErrValue, "x", "one index"},
+		{of3(RerankCertified([]Hit{{1, 100}}, bias, -9, 1)), ErrRange, "candidates", "100 gallery rows"},
+		{of3(RerankCertified([]Hit{{1, 1}, {1, 1}}, bias[:1:1], -9, 1)), ErrRange, "candidates", "1 gallery rows"},
+		{of3(RerankCertified([]Hit{{1, 1}}, bias, 9, 1)), ErrValue, "biasMin", "no bias"},
+		{of(NewExport(gallery, bias, 3, 1)), ErrValue, "form", "Cosine"},
+		{of(NewExport(gallery, bias, L2, 0)), ErrValue, "multiple", "1 to"},
+		{of(NewExport(gallery, bias[1:], L2, 1)), ErrRange, "bias", "this gallery"},
+		{of(NewExport(bad, bias, L2, 1)), ErrValue, "gallery", "(33, 5)"},
+		{of(export.Rows(Matrix{Data: twice, Rows: 1, Dim: 16}, bias[:1])), ErrRange, "gallery", "widen"},
+		{of(export.Queries(bank, 2)), ErrValue, "alpha", "L2"},
+		{of(export.Queries(unit(5, 8, 3), 1)), ErrDim, "queries", "export is for 16"},
+		{of(export.Scores(gallery.Data[:16], 1, []float32{nan})), ErrValue, "values", "NaN"},
+		{of((*Export)(nil).Rows(gallery, bias)), ErrValue, "e", "NewExport"},
 	} {
 		var e *Error
 		if !errors.As(test.err, &e) || !errors.Is(test.err, test.status) || e.Arg != test.arg || !strings.Contains(e.Reason, test.remedy) {
@@ -316,6 +436,15 @@ func TestErrors(t *testing.T) {
 		if errors.Is(test.err, ErrOverflow) != (test.status == ErrOverflow) {
 			t.Errorf("%v is ErrOverflow", test.err)
 		}
+	}
+	for _, k := range []int{1 << 31, 1 << 40, maxElements} {
+		none := Matrix{Dim: 16}
+		wide, err := NewNeighbors(0, k)
+		ok(t, err)
+		ok(t, Update(wide, none, bank))
+		wideIDs, err := NewNeighborIDs(0, k)
+		ok(t, err)
+		ok(t, UpdateIDs(wideIDs, none, bank, 0, nil))
 	}
 	for _, x := range table.Table {
 		if !math.IsInf(float64(x), -1) {
@@ -327,86 +456,6 @@ func TestErrors(t *testing.T) {
 	if len(hits[0]) != 99 {
 		t.Fatalf("a row that is no number is no hit, the others are: %d", len(hits[0]))
 	}
-}
-
-// FuzzArguments: whatever the shapes, an answer or an *Error that says something; never a crash.
-func FuzzArguments(f *testing.F) {
-	f.Add(byte(0), 5, 8, 8, 4, 8, 3, float32(0.75), 2, []byte("abcdefgh"))
-	f.Add(byte(3), 5, 8, 9, -4, 8, 0, float32(math.Inf(1)), -2, []byte{255, 255, 255, 255, 127, 0, 0, 0})
-	pool := unit(64, 64, 1).Data
-	f.Fuzz(func(t *testing.T, op byte, rows, dim, stride, bankRows, bankDim, k int, alpha float32, n int, raw []byte) {
-		part := func(n int) []float32 {
-			if n < 0 || n > len(pool) {
-				n = len(pool)
-			}
-			return pool[:n:n]
-		}
-		gallery := Matrix{part(n), rows, dim, stride}
-		if op&64 != 0 && len(raw) >= 4 {
-			data := make([]float32, len(raw)/4)
-			_ = binary.Read(bytes.NewReader(raw), binary.LittleEndian, data)
-			gallery.Data = data
-		}
-		bank := Matrix{pool, bankRows, bankDim, 0}
-		codes := make([]int8, len(raw))
-		for i, b := range raw {
-			codes[i] = int8(b)
-		}
-		galleryCodes := Codes{codes, part(rows), rows, dim, stride}
-		bankCodes := Codes{codes, nil, bankRows, bankDim, 0}
-		hits := make([]Hit, len(raw)/8)
-		_ = binary.Read(bytes.NewReader(raw), binary.LittleEndian, hits)
-		var err error
-		switch op % 13 {
-		case 0:
-			_, err = Bias(gallery, bank, k, alpha)
-		case 1:
-			_, err = Bias(galleryCodes, bankCodes, k, alpha)
-		case 2:
-			_, err = Search(bank, gallery, part(rows), nil, k)
-		case 3:
-			_, err = Search(bankCodes, galleryCodes, nil, []uint64{uint64(n)}, k)
-		case 4:
-			_, err = Scores(gallery, bank)
-		case 5:
-			_, err = Normalize(gallery)
-		case 6:
-			_, err = Quantize(gallery)
-		case 7:
-			var table *Neighbors
-			if uint64(rows) < 1<<10 && uint64(k) < 1<<10 || rows > 1<<40 || k > 1<<50 {
-				table, err = NewNeighbors(rows, k)
-			}
-			if err == nil {
-				if err = Update(table, gallery, bank); err == nil {
-					_, err = table.Bias(k, alpha)
-				}
-			}
-		case 8:
-			_, err = SoftmaxBias(gallery, bank, alpha)
-		case 9:
-			_, err = Rerank(hits, part(n), k)
-		case 10:
-			_, err = MergeHits(hits[:len(hits)/2], hits[len(hits)/2:], k)
-		case 12:
-			var g, b Encoded
-			if g, err = Encode(gallery, Side(op>>4&1), nil, 1); err == nil {
-				if b, err = Encode(bank, Side(op>>5&1), nil, uint64(op>>6&1)); err == nil {
-					if _, err = Bias(g, b, k, alpha); err == nil {
-						_, err = Search(b, g, nil, nil, k)
-					}
-				}
-			}
-		case 11:
-			table := &Neighbors{part(n), rows, k}
-			if err = table.Merge(&Neighbors{append([]float32(nil), part(n)...), rows, k}); err == nil {
-				t.Log("merged")
-			}
-		}
-		if e, is := err.(*Error); err != nil && (!is || len(e.Reason) < 5) {
-			t.Fatalf("%#v", err)
-		}
-	})
 }
 
 // biasInGo is the same as a loop that a Go programmer writes.

@@ -15,14 +15,8 @@ func Search[R Rows](queries, gallery R, bias []float32, allow []uint64, k int) (
 	if err != nil {
 		return nil, err
 	}
-	if bias != nil && len(bias) != g.rows {
-		return nil, c.refuse("bias", ErrRange, "%d numbers for %d gallery rows: compute it for this gallery, or pass nil", len(bias), g.rows)
-	}
-	if words := (g.rows + 63) / 64; allow != nil && len(allow) < words {
-		return nil, c.refuse("allow", ErrCapacity, "%d words of 64 bits for %d gallery rows: %d are needed, or nil", len(allow), g.rows, words)
-	}
-	if k < 1 {
-		return nil, c.refuse("k", ErrK, "%d: 1 at least is needed", k)
+	if err := c.searchArguments(g, bias, allow, k); err != nil {
+		return nil, err
 	}
 	if k > g.rows {
 		k = g.rows
@@ -76,6 +70,20 @@ func Search[R Rows](queries, gallery R, bias []float32, allow []uint64, k int) (
 	return lists, nil
 }
 
+// searchArguments checks what searches have in common.
+func (c call) searchArguments(g view, bias []float32, allow []uint64, k int) error {
+	if bias != nil && len(bias) != g.rows {
+		return c.refuse("bias", ErrRange, "%d numbers for %d gallery rows: compute it for this gallery, or pass nil", len(bias), g.rows)
+	}
+	if words := (g.rows + 63) / 64; allow != nil && len(allow) < words {
+		return c.refuse("allow", ErrCapacity, "%d words of 64 bits for %d gallery rows: %d are needed, or nil", len(allow), g.rows, words)
+	}
+	if k < 1 {
+		return c.refuse("k", ErrK, "%d: 1 at least is needed", k)
+	}
+	return nil
+}
+
 // MergeHits is the k best of two lists over different parts of a gallery. IDs must have been made those of the whole gallery.
 func MergeHits(a, b []Hit, k int) ([]Hit, error) {
 	c := call("MergeHits")
@@ -110,19 +118,11 @@ func mergeHits(c call, a, b []Hit, k int) ([]Hit, error) {
 // Rerank debiases what another engine found: the k best candidates by Score - bias[ID]. Candidates have raw similarities.
 func Rerank(candidates []Hit, bias []float32, k int) ([]Hit, error) {
 	c := call("Rerank")
-	if k < 1 {
-		return nil, c.refuse("k", ErrK, "%d: 1 at least is needed", k)
+	if err := c.candidatesFit(candidates, bias, k); err != nil {
+		return nil, err
 	}
 	if k > len(candidates) {
 		k = len(candidates)
-	}
-	for i, hit := range candidates {
-		if int64(hit.ID) >= int64(len(bias)) {
-			return nil, c.refuse("candidates", ErrRange, "candidate %d is row %d, but bias is for %d gallery rows", i, hit.ID, len(bias))
-		}
-		if c.finite("", hit.Score) != nil {
-			return nil, c.refuse("candidates", ErrValue, "the score of candidate %d is %v", i, hit.Score)
-		}
 	}
 	if k == 0 {
 		return nil, nil
@@ -133,4 +133,52 @@ func Rerank(candidates []Hit, bias []float32, k int) ([]Hit, error) {
 		return nil, err
 	}
 	return hits[:found], nil
+}
+
+// candidatesFit checks what an engine found.
+func (c call) candidatesFit(candidates []Hit, bias []float32, k int) error {
+	if k < 1 {
+		return c.refuse("k", ErrK, "%d: 1 at least is needed", k)
+	}
+	for i, hit := range candidates {
+		if int64(hit.ID) >= int64(len(bias)) {
+			return c.refuse("candidates", ErrRange, "candidate %d is row %d, but bias is for %d gallery rows", i, hit.ID, len(bias))
+		}
+		if c.finite("", hit.Score) != nil {
+			return c.refuse("candidates", ErrValue, "the score of candidate %d is %v", i, hit.Score)
+		}
+	}
+	return nil
+}
+
+// RerankCertified is Rerank of the exact best candidates of an index over all len(bias) rows, each once. Its hits are those of a search
+// of the whole gallery where next is 0; else ask the engine for next candidates. biasMin: at most every bias.
+//
+// Of an approximate index the proof covers only rows that score at most as the last candidate.
+func RerankCertified(candidates []Hit, bias []float32, biasMin float32, k int) (hits []Hit, next int, err error) {
+	c := call("RerankCertified")
+	if err := c.candidatesFit(candidates, bias, k); err != nil {
+		return nil, 0, err
+	}
+	if len(candidates) > len(bias) {
+		return nil, 0, c.refuse("candidates", ErrRange, "%d of %d rows, each of which can be there once", len(candidates), len(bias))
+	}
+	if err := c.finite("biasMin", biasMin); err != nil {
+		return nil, 0, err
+	}
+	for _, hit := range candidates {
+		if bias[hit.ID] < biasMin {
+			return nil, 0, c.refuse("biasMin", ErrValue, "%v, but the bias of row %d is %v: no bias may be less", biasMin, hit.ID, bias[hit.ID])
+		}
+	}
+	room := k
+	if room > len(candidates) {
+		room = len(candidates)
+	}
+	hits = make([]Hit, room)
+	found, next, status := rerankCertified(candidates, bias, biasMin, k, hits)
+	if err := c.check(status, named{"bias", row(bias)}); err != nil {
+		return nil, 0, err
+	}
+	return hits[:found], next, nil
 }

@@ -16,11 +16,11 @@ has() { command -v "$1" >/dev/null || { echo "skipped: no $1"; return 1; }; }
 
 package=$("$here/package.sh" "$work")
 if has "${PYTHON:=python3}"; then
-    (cd "$repository/examples/python" && NNN_LIBRARY=${package%.tar.gz}/lib/libnnn.so.0.1 "$PYTHON" -B -m unittest test_nnn.Fuzz)
+    (cd "$repository/examples/python" && NNN_LIBRARY=${package%.tar.gz}/lib/libnnn.so.0.1 "$PYTHON" -B -m unittest test_fuzz)
 fi
 if has go; then
     "$repository/examples/go/build.sh" "$work/go"
-    (cd "$work/go" && go vet ./... && go test -race -run 'Goroutines|Parts|Errors' . && go test -run '^$' -fuzz FuzzArguments -fuzztime "${NNN_FUZZ_SECONDS}s" .)
+    (cd "$work/go" && go vet ./... && go test -race -run 'Goroutines|Parts|Errors' . && go test -run "^$" -fuzz FuzzArguments -fuzztime "${NNN_FUZZ_SECONDS}s" . && go test -run RandomProblems -v .)
 fi
 if has swift; then "$here/swift.sh" --here; fi
 echo 'bindings: no crash'

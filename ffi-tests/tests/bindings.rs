@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 use ffi_tests::artefacts::{as_a_user, has, library, package, repository, run};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -82,6 +83,52 @@ fn go() {
     run(shell(&format!("'{}' examples/go", build.display()), &root).env_remove("PWD"));
     run(&mut shell("gofmt -l . | grep . && exit 1; go vet ./... && go test ./...", &root.join("examples/go")));
     remove(&root);
+}
+
+/// What Go and Swift leave out, and why; test_nnn.py has Python's list, examples/README.md the whole as a table.
+const LEFT_OUT: [(&str, &str); 7] = [
+    ("a loop in the language does it", "dot_f32 dot_i8 dot4_f32 dot4_i8 neighbors_init median_rank logsum_ln"),
+    ("found when the package is made", "abi_version"),
+    ("for tests and tuning of libnnn", "isa_available isa_select cpu_hwcap"),
+    ("for engines in C", "metric_f32 metric_i8 export_bytes export_limits_i8 export_limits_merge export_queries_i8 export_rows_i8"),
+    (
+        "measured before serving, by the program or in Python",
+        "neighbors_grid ranks_f32 ranks_i8 ranks_scratch best_ranks recall choose bootstrap count_occurrences hubness attribute_bias \
+         balanced_sample bias_error hits_recall",
+    ),
+    (
+        "methods other than the default: the program or Python",
+        "columns_init columns_mean columns_merge columns_update_f32 columns_update_i8 mean_bias_f32 mean_bias_i8 sinkhorn_bias_f32 \
+         sinkhorn_bias_i8 logsum_merge logsum_dual_bias dual_softmax",
+    ),
+    ("gates per query: the program or Python", "activation_set search_gated_f32 search_gated_i8 rerank_gated"),
+];
+
+/// Those of Swift beyond: the inverted softmax, and what a Swift initialiser writes itself.
+const LEFT_OUT_OF_SWIFT: &str = "logsum_init logsum_update_f32 logsum_update_i8 logsum_bias neighbor_ids_init version";
+
+#[test]
+fn every_export_is_wrapped_or_left_out_for_a_reason() {
+    let exports = std::fs::read_to_string(ffi_tests::artefacts::exports_list()).expect("exports.txt");
+    let exports: BTreeSet<&str> = exports.split_whitespace().collect();
+    for (folder, extension, beyond) in [("go", "go", ""), ("swift/Sources/NNN", "swift", LEFT_OUT_OF_SWIFT)] {
+        let mut called = String::new();
+        for entry in std::fs::read_dir(repository().join("examples").join(folder)).expect("the binding") {
+            let path = entry.expect("a file").path();
+            if path.extension().is_some_and(|found| found == extension) && !path.to_string_lossy().ends_with("_test.go") {
+                called += &std::fs::read_to_string(&path).expect("a source");
+            }
+        }
+        let called: BTreeSet<&str> =
+            called.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| word.starts_with("nnn_")).collect();
+        let left_out = LEFT_OUT.iter().flat_map(|(_, names)| names.split_whitespace()).chain(beyond.split_whitespace());
+        let left_out: BTreeSet<String> = left_out.map(|name| format!("nnn_{name}")).collect();
+        let missing: Vec<&&str> = exports.iter().filter(|name| !called.contains(*name) && !left_out.contains(**name)).collect();
+        assert!(missing.is_empty(), "{folder}: neither called nor left out: {missing:?}");
+        let stale: Vec<&String> =
+            left_out.iter().filter(|name| !exports.contains(name.as_str()) || called.contains(name.as_str())).collect();
+        assert!(stale.is_empty(), "{folder}: left out, but called or no export: {stale:?}");
+    }
 }
 
 /// Its own tests and README's block, where this machine has Swift; `scripts/swift.sh` makes a root that has it.

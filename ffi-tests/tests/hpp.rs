@@ -30,6 +30,20 @@ fn every_function_equals_its_namesake() {
     }
 }
 
+/// As every language's tests: the golden file, bit for bit.
+#[test]
+fn golden_file() {
+    let library = library(FOLDER);
+    for (compiler, standard) in cpp_compilers().into_iter().zip(STANDARDS.into_iter().cycle()) {
+        let program = scratch_file(&format!("golden-{compiler}-{standard}"));
+        let mut compile = strict(compiler, standard);
+        compile.args(["-Wshadow", "-O1"]).arg(repository().join("ffi-tests/tests/hpp/golden.cpp")).arg(&library.prelinked);
+        run(compile.arg("-o").arg(&program));
+        print!("{}", run(Command::new(&program).arg(repository().join("ffi-tests/golden/bindings.bin"))));
+        std::fs::remove_file(program).expect("remove the program");
+    }
+}
+
 #[test]
 fn dropped_status_is_a_warning() {
     let text = |statement: &str| format!("#include \"nnn.hpp\"\nvoid f(float *t) {{ {statement}; }}\n");

@@ -86,7 +86,7 @@ class CoarseIndex:
                   count, scratch, size, start, byref(scored), finite=[("gallery", g), ("centroids", centroids)])  # fmt: skip
             pairs.append(scored.value)
 
-        _each_range(threads, g.rows, run, _c.nnn_coarse_scratch(g.rows, self.lists, min(probes, self.lists), g.dim))
+        _each_range(threads, g.rows, run, self._scratch_size(g, probes))
         _call("nnn_coarse_bias", _address(table), g.rows, k, k, alpha, _address(out), byref(short))
         self.pairs, self.short_rows = sum(pairs), short.value
         return out
@@ -99,13 +99,18 @@ class CoarseIndex:
         probes = _integer("probes", probes, 1, 2**31 - 1)
         biases, bias_start = _bias_argument(bias, g.rows)
         words = _allow_argument(allow, g.rows)
-        size = _c.nnn_coarse_scratch(q.rows, self.lists, min(probes, self.lists), q.dim)
+        size = self._scratch_size(q, probes)
         scratch, hits, scored, centroids = _scratch(size), Hits.empty(q.rows, k), c_uint64(), _View("centroids", self.centroids)
         _call(f"nnn_coarse_search_{q.kind}", q.pointer(), g.pointer(), centroids.pointer(), _address(self.offsets), _address(self.ids),
               bias_start, None if words is None else _address(words), probes, k, _address(scratch), size, _address(hits.array),
               _address(hits.found), byref(scored), finite=[("queries", q), ("centroids", centroids)])  # fmt: skip
         self.pairs = scored.value
         return hits
+
+    def _scratch_size(self, view, probes):
+        """What the library recommends, but not for so many rows at once that their probes take more than 64 MiB."""
+        probes = min(probes, self.lists)
+        return _c.nnn_coarse_scratch(min(view.rows, 1 + 2**23 // probes), self.lists, probes, view.dim)
 
     @staticmethod
     def _view(name, rows):

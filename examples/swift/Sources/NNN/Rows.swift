@@ -83,14 +83,21 @@ private func checkedRows(_ count: Int, rows: Int?, dim: Int, stride: Int, _ name
 public protocol Rows {
     var rows: Int { get }
     var dim: Int { get }
+    /// How they were encoded; nil of plain rows.
+    var encoding: Encoding? { get }
     /// Lends the rows in the form of nnn.h; throws where they do not lie in one piece.
     func withView<R>(_ name: String, _ body: (View) throws -> R) throws -> R
+}
+
+extension Rows {
+    public var encoding: Encoding? { nil }
 }
 
 /// The rows as nnn.h takes them; of use only inside of `withView`.
 public enum View {
     case f32(nnn_mat_f32)
     case i8(nnn_mat_i8)
+    case encoded(nnn_encoded)
 }
 
 // Reading only, while `withView` keeps the storage alive.
@@ -123,21 +130,23 @@ extension View {
         switch self {
         case .f32(let m): return m.rows
         case .i8(let m): return m.rows
+        case .encoded(let e): return e.rows.rows
         }
+    }
+
+    var isEncoded: Bool {
+        guard case .encoded = self else { return false }
+        return true
     }
 
     /// The rows `range`.
     func part(_ range: Range<Int>) -> View {
         switch self {
-        case .f32(var m):
-            m.data = m.data.map { $0 + (range.isEmpty ? 0 : range.lowerBound * m.stride) }
-            m.rows = range.count
-            return .f32(m)
-        case .i8(var m):
-            m.data = m.data.map { $0 + (range.isEmpty ? 0 : range.lowerBound * m.stride) }
-            m.scale = m.scale.map { $0 + (range.isEmpty ? 0 : range.lowerBound) }
-            m.rows = range.count
-            return .i8(m)
+        case .f32(let m): return .f32(m.part(range))
+        case .i8(let m): return .i8(m.part(range))
+        case .encoded(let e):
+            let bounds = e.bounds.map { $0 + (range.isEmpty ? 0 : range.lowerBound) }
+            return .encoded(nnn_encoded(rows: e.rows.part(range), codes: e.codes.part(range), bounds: bounds))
         }
     }
 
@@ -147,11 +156,27 @@ extension View {
         switch self {
         case .f32(var m):
             guard nnn_find_nonfinite_f32(&m, &row, &column) == NNN_ERR_VALUE else { return nil }
+        case .encoded(var e):
+            guard nnn_find_nonfinite_f32(&e.rows, &row, &column) == NNN_ERR_VALUE else { return nil }
         case .i8(let m):
             var scales = nnn_mat_f32(data: m.scale, rows: m.rows, dim: 1, stride: 1)
             guard nnn_find_nonfinite_f32(&scales, &row, &column) == NNN_ERR_VALUE else { return nil }
         }
         return "row \(row), element \(column)"
+    }
+}
+
+extension nnn_mat_f32 {
+    func part(_ range: Range<Int>) -> nnn_mat_f32 {
+        nnn_mat_f32(data: data.map { $0 + (range.isEmpty ? 0 : range.lowerBound * stride) }, rows: range.count, dim: dim, stride: stride)
+    }
+}
+
+extension nnn_mat_i8 {
+    func part(_ range: Range<Int>) -> nnn_mat_i8 {
+        let first = range.isEmpty ? 0 : range.lowerBound
+        return nnn_mat_i8(
+            data: data.map { $0 + first * stride }, scale: scale.map { $0 + first }, rows: range.count, dim: dim, stride: stride)
     }
 }
 
@@ -174,4 +199,14 @@ func require(_ k: Int, atMost most: Int, _ why: String) throws {
 
 func requireFinite(_ name: String, _ x: Float) throws {
     guard x.isFinite else { throw NNNError(status: .value, argument: name, reason: "\(x): a finite number is needed") }
+}
+
+/// Refuses what memory does not hold: Swift has no error for it.
+func room(_ name: String, _ rows: Int, _ each: Int) throws {
+    let (elements, overflow) = rows.multipliedReportingOverflow(by: each)
+    guard !overflow, elements <= NNN.memory / 8 else { throw tooMuch(name, rows, each) }
+}
+
+func tooMuch(_ name: String, _ rows: Int, _ each: Int) -> NNNError {
+    NNNError(status: .overflow, argument: name, reason: "\(rows) x \(each) elements do not fit into memory")
 }

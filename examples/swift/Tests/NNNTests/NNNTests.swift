@@ -15,13 +15,16 @@ final class NNNTests: XCTestCase {
             return data.subdata(in: at..<at + size).withUnsafeBytes { Array($0.bindMemory(to: T.self)) }
         }
 
-        mutating func hits(_ queries: Int, _ top: Int) -> [[Hit]] {
-            let (raw, found) = (take(queries * top * 2, UInt32.self), take(queries, UInt32.self))
-            return (0..<queries).map { q in
-                (0..<Int(found[q])).map { i in
-                    Hit(score: Float(bitPattern: raw[2 * (q * top + i)]), id: raw[2 * (q * top + i) + 1])
-                }
+        mutating func lists(_ count: Int, _ length: Int) -> [[Hit]] {
+            let raw = take(count * length * 2, UInt32.self)
+            return (0..<count).map { list in
+                (list * length..<(list + 1) * length).map { Hit(score: Float(bitPattern: raw[2 * $0]), id: raw[2 * $0 + 1]) }
             }
+        }
+
+        mutating func hits(_ queries: Int, _ top: Int) -> [[Hit]] {
+            let (all, found) = (lists(queries, top), take(queries, UInt32.self))
+            return zip(all, found).map { Array($0.prefix(Int($1))) }
         }
     }
 
@@ -36,10 +39,20 @@ final class NNNTests: XCTestCase {
         let bank = try Matrix(golden.take(bankRows * dim, Float.self), dim: dim)
         let queries = try Matrix(ContiguousArray(golden.take(queryRows * dim, Float.self)), dim: dim)
         let allow = golden.take((rows + 63) / 64, UInt64.self)
-        golden.at += rows * k * 4  // the table
+        var table = try Neighbors(rows: rows, k: k)
+        for part in [30..<bankRows, 0..<30] {
+            var shard = try Neighbors(rows: rows, k: k)
+            let elements = Array(bank.elements[part.lowerBound * dim..<part.upperBound * dim])
+            try shard.update(gallery: gallery, bank: Matrix(elements, dim: dim))
+            try table.merge(shard)
+        }
+        XCTAssertEqual(table.table.map(\.bitPattern), golden.take(rows * k, UInt32.self))
         let bias = try NNN.bias(gallery: gallery, bank: bank, k: k, alpha: alpha)
         XCTAssertEqual(bias.map(\.bitPattern), golden.take(rows, UInt32.self))
-        golden.at += (rows + queryRows * rows) * 4  // softmax bias, scores
+        XCTAssertEqual(try table.bias(alpha: alpha), bias)
+        golden.at += rows * 4  // softmax bias
+        let packed = try Matrix(Array(queries.elements), dim: dim)
+        XCTAssertEqual(try NNN.scores(packed, gallery: gallery).map(\.bitPattern), golden.take(queryRows * rows, UInt32.self))
         let plain = try NNN.search(queries, gallery: gallery, k: top)
         XCTAssertEqual(plain, golden.hits(queryRows, top))
         XCTAssertEqual(try NNN.search(queries, gallery: gallery, bias: bias, allow: allow, k: top), golden.hits(queryRows, top))
@@ -49,7 +62,7 @@ final class NNNTests: XCTestCase {
             XCTAssertEqual(try NNN.rerank(candidates, bias: bias, k: 3), expected)
         }
         var codes: [Codes] = []
-        for matrix in [gallery, bank, try Matrix(Array(queries.elements), dim: dim)] {
+        for matrix in [gallery, bank, packed] {
             let made = try NNN.quantize(matrix)
             XCTAssertEqual(made.codes, golden.take(made.codes.count, Int8.self))
             XCTAssertEqual(made.scales.map(\.bitPattern), golden.take(made.rows, UInt32.self))
@@ -58,6 +71,33 @@ final class NNNTests: XCTestCase {
         let int8 = try NNN.bias(gallery: codes[0], bank: codes[1], k: k, alpha: alpha)
         XCTAssertEqual(int8.map(\.bitPattern), golden.take(rows, UInt32.self))
         XCTAssertEqual(try NNN.search(codes[2], gallery: codes[0], bias: int8, k: top), golden.hits(queryRows, top))
+        let few = Int(golden.take(1, UInt32.self)[0])
+        let numbers = golden.take(4, UInt32.self).map { Int($0) }
+        let (lists, probes, rounds, seed) = (numbers[0], numbers[1], numbers[2], UInt64(numbers[3]))
+        let reranked = try plain.map { try NNN.rerankCertified($0, bias: bias, biasMin: bias.min()!, k: few) }
+        XCTAssertEqual(reranked.map(\.hits), golden.hits(queryRows, few))
+        XCTAssertEqual(reranked.map { UInt32($0.next) }, golden.take(queryRows))
+        let index = try Coarse(gallery, lists: lists, rounds: rounds, seed: seed)
+        XCTAssertEqual(index.centroids.map(\.bitPattern), golden.take(lists * dim, UInt32.self))
+        XCTAssertEqual(index.offsets, golden.take(lists + 1))
+        XCTAssertEqual(index.ids, golden.take(rows))
+        let found = try index.search(queries, bias: bias, allow: allow, k: top, probes: probes)
+        XCTAssertEqual(found.hits, golden.hits(queryRows, top))
+        XCTAssertEqual([UInt32(found.pairs)], golden.take(1))
+        let coarse = try Coarse(bank, lists: lists, rounds: rounds, seed: seed).bias(gallery: gallery, k: k, alpha: alpha, probes: probes)
+        XCTAssertEqual(coarse.bias.map(\.bitPattern), golden.take(rows, UInt32.self))
+        XCTAssertEqual([UInt32(coarse.shortRows), UInt32(coarse.pairs)], golden.take(2))
+        let live = golden.take((bankRows + 63) / 64, UInt64.self)
+        var ids = try NeighborIDs(rows: rows, k: k), other = ids
+        try other.update(gallery: gallery, bank: Matrix(Array(bank.elements[(30 * dim)...]), dim: dim), firstID: 30)
+        try ids.update(gallery: gallery, bank: Matrix(Array(bank.elements[..<(30 * dim)]), dim: dim))
+        try ids.merge(other)
+        XCTAssertEqual([ids.table], golden.lists(1, rows * k))
+        let short = try ids.expire(k: few, live: live, ids: bankRows)
+        XCTAssertEqual(short.map { UInt32($0) }, golden.take(Int(golden.take(1, UInt32.self)[0])))
+        for row in short { try ids.renew(row: row, gallery: gallery, bank: bank, live: live) }
+        XCTAssertEqual([ids.table], golden.lists(1, rows * k))
+        XCTAssertEqual(try ids.bias(k: few, alpha: alpha).map(\.bitPattern), golden.take(rows, UInt32.self))
         XCTAssertEqual(golden.at, golden.data.count)
     }
 
@@ -116,47 +156,55 @@ final class NNNTests: XCTestCase {
         refused(.k, "k", "1 at least") { try NNN.search(bank, gallery: gallery, k: 0) }
         refused(.value, "queries", "codes") { try NNN.search(bank, gallery: try NNN.quantize(gallery)) }
         refused(.range, "candidates", "100 rows") { try NNN.rerank([Hit(score: 1, id: 100)], bias: bias) }
-        refused(.value, "", "NaN") { try NNN.rerank([Hit(score: .nan, id: 1)], bias: bias) }
+        refused(.value, "candidates", "is nan") { try NNN.rerank([Hit(score: .nan, id: 1)], bias: bias) }
+        var table = try Neighbors(rows: 100, k: 4), ids = try NeighborIDs(rows: 100, k: 4)
+        try ids.update(gallery: gallery, bank: bank)
+        refused(.range, "rows", "0 to") { try Neighbors(rows: -1, k: 1) }
+        refused(.overflow, "k", "memory") { try Neighbors(rows: 1 << 31, k: .max) }
+        refused(.overflow, "k", "memory") { try NeighborIDs(rows: 1 << 31, k: 1 << 20) }
+        refused(.capacity, "table", "rows of 2") { try Neighbors(table: [1], k: 2) }
+        refused(.value, "gallery", "row 33") { try table.update(gallery: bad, bank: bank) }
+        refused(.range, "gallery", "table of 100") { try table.update(gallery: bank, bank: bank) }
+        refused(.range, "other", "same") { try table.merge(Neighbors(rows: 9, k: 4)) }
+        refused(.k, "k", "no more") { try table.bias(k: 5) }
+        XCTAssertEqual(table, try Neighbors(rows: 100, k: 4), "a refused update wrote to the table")
+        refused(.range, "firstID", "50 bank rows") { try ids.update(gallery: gallery, bank: bank, firstID: Int(UInt32.max) - 49) }
+        refused(.capacity, "live", "1 are needed") { try ids.update(gallery: gallery, bank: bank, live: []) }
+        refused(.capacity, "ids", "one bit") { try ids.expire(k: 1, live: [1], ids: 65) }
+        refused(.range, "live", "one bit") { try ids.expire(k: 1, live: [1], ids: 30) }
+        refused(.range, "row", "100 rows") { try ids.renew(row: 100, gallery: gallery, bank: bank) }
+        let index = try Coarse(bank, lists: 5)
+        refused(.k, "rows", "none") { try Coarse(try unit(0, 16)) }
+        refused(.k, "lists", "1 to 100") { try Coarse(gallery, lists: 101) }
+        refused(.value, "rows", "element 5") { try Coarse(bad) }
+        refused(.dim, "gallery", "one model") { try index.bias(gallery: try unit(5, 8)) }
+        refused(.value, "gallery", "row 33") { try index.bias(gallery: bad) }
+        refused(.value, "gallery", "one kind") { try index.bias(gallery: try NNN.quantize(gallery)) }
+        refused(.k, "k", "1 to 50") { try index.bias(gallery: gallery, k: 51) }
+        refused(.k, "probes", "1 at least") { try index.search(gallery, probes: 0) }
+        refused(.value, "queries", "row 33") { try index.search(bad) }
+        refused(.value, "offsets", "one index") {
+            try Coarse(centroids: index.centroids, offsets: index.offsets, ids: [UInt32](repeating: 0, count: 50), listed: index.listed)
+        }
+        refused(.capacity, "offsets", "one index") {
+            try Coarse(centroids: index.centroids, offsets: index.offsets, ids: [], listed: index.listed)
+        }
+        let encoded = try Encoded(gallery, side: .gallery)
+        refused(.dim, "mean", "3 elements") { try Encoded(gallery, side: .gallery, mean: [1, 2, 3]) }
+        refused(.value, "matrix", "row 33") { try Encoded(bad, side: .query) }
+        refused(.value, "bank", ".query") { try NNN.bias(gallery: encoded, bank: encoded) }
+        refused(.value, "bank", "same") { try NNN.bias(gallery: encoded, bank: Encoded(bank, side: .query, seed: 1)) }
+        refused(.value, "gallery", "itself") { try ids.update(gallery: encoded, bank: Encoded(bank, side: .query)) }
+        refused(.range, "a", "more than k") { try NNN.merge([Hit(score: 2, id: 1), Hit(score: 1, id: 2)], [], k: 1) }
+        refused(.value, "biasMin", "no bias") { try NNN.rerankCertified([Hit(score: 1, id: 1)], bias: bias, biasMin: 9) }
+        let export = try Export(gallery, bias: bias, form: .l2)
+        refused(.value, "alpha", "l2") { try export.queries(bank, alpha: 2) }
+        refused(.range, "gallery", "widen") { try export.rows(Matrix([Float](repeating: 2, count: 16), dim: 16), bias: [0]) }
+        refused(.range, "bias", "this gallery") { try export.rows(gallery, bias: []) }
+        refused(.value, "values", "row 1") { try export.scores([1, .nan], query: Array(gallery.elements.prefix(16))) }
         let lazyRows = try Matrix(Repeated(), dim: 3)
         refused(.stride, "gallery", "Array(elements)") { try NNN.bias(gallery: lazyRows, bank: lazyRows, k: 1) }
         XCTAssertEqual(try NNN.search(bank, gallery: bad, bias: bias, k: 100)[0].count, 99)
-    }
-
-    /// Random shapes and values: an answer or an NNNError, never a crash. NNN_FUZZ_SECONDS=60 gives it a minute instead of a second.
-    func testFuzz() throws {
-        let seconds = Double(ProcessInfo.processInfo.environment["NNN_FUZZ_SECONDS"] ?? "1") ?? 1
-        let end = Date(timeIntervalSinceNow: seconds)
-        var (answered, refused) = (0, 0)
-        let odd: [Float] = [.nan, .infinity, -.infinity, 3e38, .leastNonzeroMagnitude, 0, -1, 0.75]
-        func number() -> Int { [0, 1, 2, 3, 5, 8, 16, -1, 1 << 20, .max, .min].randomElement()! }
-        func matrix() throws -> Matrix<[Float]> {
-            var elements = (0..<Int.random(in: 0...200)).map { _ in Float.random(in: -1...1) }
-            if Bool.random(), !elements.isEmpty { elements[Int.random(in: 0..<elements.count)] = odd.randomElement()! }
-            let plain = Int.random(in: 0..<4) > 0
-            return plain ? try Matrix(elements, dim: 8) : try Matrix(elements, dim: number(), rows: number(), stride: number())
-        }
-        while Date() < end {
-            do {
-                let (a, b) = (try matrix(), try matrix())
-                switch Int.random(in: 0..<7) {
-                case 0: _ = try NNN.bias(gallery: a, bank: b, k: number(), alpha: odd.randomElement()!)
-                case 1: _ = try NNN.search(a, gallery: b, k: number())
-                case 2: _ = try NNN.search(a, gallery: b, bias: Array(a.elements.prefix(b.rows)), allow: [7], k: number())
-                case 3: _ = try NNN.normalize(a)
-                case 4: _ = try NNN.bias(gallery: NNN.quantize(a), bank: NNN.quantize(b), k: number())
-                case 5: _ = try NNN.search(NNN.quantize(a), gallery: NNN.quantize(b), k: number())
-                default:
-                    let candidates = a.elements.map { Hit(score: $0, id: UInt32.random(in: 0...UInt32(b.elements.count))) }
-                    _ = try NNN.rerank(candidates, bias: b.elements, k: number())
-                }
-                answered += 1
-            } catch let error as NNNError {
-                XCTAssertGreaterThan(error.reason.count, 4)
-                refused += 1
-            }
-        }
-        print("fuzz: \(answered) calls answered, \(refused) refused")
-        XCTAssertGreaterThan(min(answered, refused), 20)
     }
 
     /// Elements that lie nowhere.

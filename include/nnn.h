@@ -19,7 +19,7 @@
  *            the content of a table, a list of hits or the sums can tell is judged after everything else, in the same order.
  *            No call aborts.
  * Memory     The caller owns all memory; nothing is allocated, kept or freed. Work memory is `scratch`: bytes of any content
- *            and alignment, of the size that a function gives, and but for the coarse index a macro too. The stack use of a
+ *            and alignment, of the size that a function gives, and a macro too. The stack use of a
  *            call is fixed, below 8 KiB.
  * Pointers   Valid for what the function says it reads or writes. NULL is fine with length 0. Typed pointers need the
  *            alignment of their type, no more. Inputs may overlap each other. An output (scratch is one) that overlaps anything
@@ -1522,7 +1522,7 @@ size_t nnn_coarse_train_scratch(size_t rows,
                                 size_t dim);
 
 /// Recommended bytes of scratch of nnn_coarse_neighbors_* for so many gallery rows, and of nnn_coarse_search_* for so many queries:
-/// 8 for each of up to 8,192 rows and each of its probes, about 1.2 MiB, and 4 a list. SIZE_MAX when that is not representable. Less
+/// 8 for each of up to 8,192 rows and each of its probes, about 1.2 MiB (256 a probe where those are thousands), and 4 a list. SIZE_MAX when that is not representable. Less
 /// works too, slower, down to that of one row. NNN_COARSE_SCRATCH_BYTES(rows, lists, probes, dim) is the same as a constant.
 size_t nnn_coarse_scratch(size_t rows,
                           size_t lists,

@@ -70,7 +70,7 @@ class Problem:
             while True:
                 found, scores = candidates(query, count)
                 hits, more = nnn.rerank_certified(np.array([found], np.int64), np.array([scores], np.float32), self.bias, TOP, low)
-                if more[0] == 0 or count == most:
+                if more[0] == 0 or count in (most, len(self.bias)) or len(found) < count:
                     break
                 count = min(2 * count, most, len(self.bias))
             unproven += int(more[0] != 0)

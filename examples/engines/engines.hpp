@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <exception>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -38,10 +39,10 @@ inline std::vector<float> elements(const std::string &path, std::size_t &rows, s
     const bool half = head.find("'<f2'") != std::string::npos;
     rows = 0, dim = 1;
     const std::size_t shape = head.find("'shape': (");
-    if ((!half && head.find("'<f4'") == std::string::npos) || shape == std::string::npos ||
+    if ((!half && head.find("'<f4'") == std::string::npos) || head.find("'fortran_order': True") != std::string::npos || shape == std::string::npos ||
         std::sscanf(head.c_str() + shape, "'shape': (%zu, %zu)", &rows, &dim) < 1 ||
         bytes.size() < start + rows * dim * (half ? 2 : 4))
-        throw std::runtime_error("no little-endian float16 or float32: " + path);
+        throw std::runtime_error("no little-endian float16 or float32, row by row: " + path);
     std::vector<float> out(rows * dim);
     for (std::size_t i = 0; i < out.size(); i++) {
         if (half) {  // widened by hand: the exponent moves, a power of two puts its bias right
@@ -73,6 +74,7 @@ public:
         queries_ = unit_rows(folder + "/queries.npy", dim);
         rows = gallery_.size() / dim;
         asked = std::min(queries_.size() / dim, most_queries);
+        if (asked == 0) throw std::runtime_error("no query is asked");
         queries_.resize(asked * dim);
         bias.resize(rows);
         exact_.resize(asked * top);
@@ -174,11 +176,29 @@ template <class F>
 void for_rows(std::size_t rows, F f) {
     const std::size_t workers = std::max(1u, std::thread::hardware_concurrency());
     std::vector<std::thread> threads;
+    std::vector<std::exception_ptr> thrown(workers);
     for (std::size_t t = 0; t < workers; t++)
-        threads.emplace_back([=, &f] {
-            for (std::size_t i = t; i < rows; i += workers) f(i);
+        threads.emplace_back([=, &f, &thrown] {
+            try {
+                for (std::size_t i = t; i < rows; i += workers) f(i);
+            } catch (...) {
+                thrown[t] = std::current_exception();
+            }
         });
     for (std::thread &thread : threads) thread.join();
+    for (const std::exception_ptr &exception : thrown)
+        if (exception) std::rethrow_exception(exception);
+}
+
+// Runs an example; what it throws goes to stderr.
+inline int run(void (*example)(int, char **), int argc, char **argv) {
+    try {
+        example(argc, argv);
+        return 0;
+    } catch (const std::exception &error) {
+        std::fprintf(stderr, "%s\n", error.what());
+        return 1;
+    }
 }
 
 // The problem that the command line names: a folder, how many of its queries, and `ip` to export the inner-product form only.

@@ -5,11 +5,14 @@
 //   index.search(n, queries, 10, scores, labels);    // <query, row> - bias: score descending, then id ascending; -1 where there is none
 //   index.set_bias(0, rows, new_bias);               // the next search knows; nothing is rebuilt
 //
-// A faiss::IndexHNSW(&index, M) on top ranks by the same scores and follows set_bias too: its links are those of the rows alone.
+// A faiss::IndexHNSW(&index, M) on top ranks by the same scores and follows set_bias too, on the links that it made with the biases of
+// its time: build it anew when they have changed much.
 // IVF and compressed indexes keep no hold on the id: give them exported vectors (nnn_export_rows_f32).
 //
 // Copies by FAISS itself (clone_index, write_index) are plain IndexFlatIP: keep `bias` beside them, and put both together again by the
-// second constructor. As in FAISS: searches may run at once, changes may not run beside them.
+// second constructor. As in FAISS: searches may run at once, changes may not run beside them. Where FAISS adds or moves rows behind the
+// biases' back (add_sa_codes), the next search throws; permute_entries (its own and IndexHNSW's) must not be used, it parts them unseen.
+// A query with NaN or infinity makes the whole call throw.
 #ifndef NNN_FAISS_HPP
 #define NNN_FAISS_HPP
 
@@ -21,9 +24,14 @@
 #include <faiss/impl/FaissAssert.h>
 #include <faiss/impl/IDSelector.h>
 
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <limits>
 #include <string>
@@ -109,17 +117,20 @@ struct DebiasedFlat : faiss::IndexFlatIP {
         IndexFlatIP::merge_from(other, add_id);  // resets the other
     }
 
-    /// nnn_search_f32 over FAISS' own storage; threads share the queries, as in FAISS.
+    /// nnn_search_f32 over FAISS' own storage; OpenMP's threads share the queries.
     void search(idx_t n, const float *x, idx_t k, float *distances, idx_t *labels,
                 const faiss::SearchParameters *params = nullptr) const override {
         FAISS_THROW_IF_NOT_MSG(k > 0 && n >= 0, "k > 0");
+        check_biases();
         const std::vector<std::uint64_t> allow = allowed(params);
         const size_t dim = static_cast<size_t>(d), width = static_cast<size_t>(std::min<idx_t>(k, std::max<idx_t>(ntotal, 1)));
         const nnn_mat_f32 gallery{get_xb(), static_cast<size_t>(ntotal), dim, dim};
-        constexpr idx_t batch = 64;
+        // A share of the queries for each thread, in batches that make the most of a gallery row.
+        const idx_t batch = std::clamp<idx_t>((n + threads() - 1) / threads(), 1, 64);
         nnn_status status = NNN_OK;
+        std::exception_ptr thrown;
 #pragma omp parallel for schedule(dynamic) if (n > batch)
-        for (idx_t first = 0; first < n; first += batch) {
+        for (idx_t first = 0; first < n; first += batch) try {
             const size_t count = static_cast<size_t>(std::min(batch, n - first));
             const nnn_mat_f32 queries{x + static_cast<size_t>(first) * dim, count, dim, dim};
             std::vector<nnn_hit> hits(count * width);
@@ -140,13 +151,18 @@ struct DebiasedFlat : faiss::IndexFlatIP {
                     labels[out + i] = is ? static_cast<idx_t>(hits[q * width + i].id) : -1;
                 }
             }
+        } catch (...) {  // memory: no exception may leave the threads
+#pragma omp critical(nnn_faiss_thrown)
+            thrown = std::current_exception();
         }
+        if (thrown) std::rethrow_exception(thrown);
         check(status);
     }
 
-    /// The rows whose debiased score is above the radius, by id.
+    /// The rows whose debiased score is above the radius, by id. On one thread.
     void range_search(idx_t n, const float *x, float radius, faiss::RangeSearchResult *result,
                       const faiss::SearchParameters *params = nullptr) const override {
+        check_biases();
         const std::vector<std::uint64_t> allow = allowed(params);
         const size_t dim = static_cast<size_t>(d), rows = static_cast<size_t>(ntotal);
         const nnn_mat_f32 gallery{get_xb(), rows, dim, dim};
@@ -167,7 +183,10 @@ struct DebiasedFlat : faiss::IndexFlatIP {
 
     /// What graphs over this storage compare by: a query with a row by the debiased score, two rows by their product less the mean of
     /// their biases. Building compares the one with the other, so they must be of the same size: without, most links are dropped.
-    faiss::FlatCodesDistanceComputer *get_FlatCodesDistanceComputer() const override { return new Computer(*this); }
+    faiss::FlatCodesDistanceComputer *get_FlatCodesDistanceComputer() const override {
+        check_biases();
+        return new Computer(*this);
+    }
 
 private:
     struct Computer : faiss::FlatCodesDistanceComputer {
@@ -190,6 +209,18 @@ private:
             return status == NNN_OK ? out : std::numeric_limits<float>::lowest();
         }
     };
+
+    static idx_t threads() {
+#ifdef _OPENMP
+        return omp_get_max_threads();
+#else
+        return 1;
+#endif
+    }
+
+    void check_biases() const {
+        FAISS_THROW_IF_NOT_MSG(bias.size() == static_cast<size_t>(ntotal), "rows were added or biases removed by other means: `bias` needs one per row");
+    }
 
     static void check_finite(idx_t n, const float *biases) {
         for (idx_t i = 0; i < n; i++) FAISS_THROW_IF_NOT_FMT(std::isfinite(biases[i]), "bias %zd is not finite", static_cast<size_t>(i));

@@ -61,7 +61,7 @@ private:
     float centre_;
 };
 
-/// Changes the bias of a point of an index over this space, whose links stay as they are. Like addPoint not beside searches.
+/// Changes the bias of a point of an index over this space, whose links stay as they are. Not beside searches, addPoint or another set_bias.
 inline void set_bias(hnswlib::HierarchicalNSW<float> &index, const DebiasedSpace &space, hnswlib::labeltype label, float bias) {
     const float tail = space.tail(bias);
     const auto point = index.label_lookup_.find(label);

@@ -22,19 +22,15 @@ extern "C" {
 
 /* Makes an index of dim + 1 elements compare by libnnn's metric. `dim` is kept, not copied. */
 static inline void nnn_usearch_metric(usearch_index_t index, const size_t *dim, usearch_error_t *error) {
-    /* With a state, USearch calls its metric with three arguments: both vectors and the state. */
-    union {
-        float (*of_three)(const void *, const void *, const void *);
-        usearch_metric_t as_declared;
-    } metric;
-    metric.of_three = nnn_metric_f32;
     if (usearch_dimensions(index, error) != *dim + 1)
         *error = "the index must have one dimension more than the rows, for their bias";
     else
-        usearch_change_metric(index, metric.as_declared, (void *)dim, usearch_metric_ip_k, error);
+        /* With a state, USearch calls its metric with three arguments: both vectors and the state. */
+        usearch_change_metric(index, (usearch_metric_t)(void (*)(void))nnn_metric_f32, (void *)dim, usearch_metric_ip_k, error);
 }
 
-/* usearch_init for rows of *dim floats with the bias tail; dimensions, metric and quantization of the options are set here. */
+/* usearch_init for rows of *dim floats with the bias tail; dimensions, metric and quantization of the options are set here. NULL with an
+ * error. */
 static inline usearch_index_t nnn_usearch_init(const size_t *dim, usearch_init_options_t options, usearch_error_t *error) {
     usearch_index_t index;
     options.dimensions = *dim + 1;
@@ -42,13 +38,23 @@ static inline usearch_index_t nnn_usearch_init(const size_t *dim, usearch_init_o
     options.metric = NULL;
     options.quantization = usearch_scalar_f32_k;
     index = usearch_init(&options, error);
-    if (index != NULL) nnn_usearch_metric(index, dim, error);
+    if (index == NULL) return NULL;
+    nnn_usearch_metric(index, dim, error);
+    if (*error != NULL) {
+        usearch_error_t ignored = NULL;
+        usearch_free(index, &ignored);
+        return NULL;
+    }
     return index;
 }
 
-/* Another bias (less c) for a key. USearch hands out copies only: the vector, dim + 1 floats at `work`, is taken out and added again. */
+/* Another bias (less c) for a key of one vector. USearch hands out copies only: the vector, dim + 1 floats at `work`, is taken out and
+ * added again. A search meanwhile does not find the key; where adding fails, the vector is out of the index, and still at `work`. */
 static inline void nnn_usearch_set_bias(usearch_index_t index, usearch_key_t key, float tail, float *work, usearch_error_t *error) {
-    if (usearch_get(index, key, 1, work, usearch_scalar_f32_k, error) != 1) {
+    const size_t count = usearch_count(index, key, error);
+    if (*error == NULL && count > 1) *error = "several vectors have this key";
+    if (*error != NULL) return;
+    if (count == 0 || usearch_get(index, key, 1, work, usearch_scalar_f32_k, error) != 1) {
         if (*error == NULL) *error = "no vector has this key";
         return;
     }

@@ -57,7 +57,7 @@ struct ivf {
         index->cp.max_points_per_centroid = 64;
         return index;
     }
-    static std::size_t least(std::size_t rows) { return lists(rows) / 8; }
+    static std::size_t least(std::size_t rows) { return std::max<std::size_t>(lists(rows) / 8, 2); }
     static void set(faiss::Index &index, std::size_t probes, std::size_t) { static_cast<faiss::IndexIVF &>(index).nprobe = probes; }
     static std::size_t most(std::size_t rows) { return lists(rows); }
 };
@@ -108,7 +108,7 @@ public:
         index_.hnsw.efSearch = engines::first_ef;
         index_.add(static_cast<idx_t>(p.rows), p.gallery().data);
     }
-    bool more() { return (index_.hnsw.efSearch += index_.hnsw.efSearch / 2) < 4096; }
+    bool more() { return index_.hnsw.efSearch < 4096 && (index_.hnsw.efSearch += index_.hnsw.efSearch / 2); }
     std::string effort() const { return "ef " + std::to_string(index_.hnsw.efSearch) + ", "; }
     std::vector<std::uint32_t> search(std::size_t q) const { return engines::ids_of(search_in(index_, p_.query(q), engines::top)); }
 
@@ -142,10 +142,12 @@ void with_ivf(const engines::problem &p) {
 }
 
 // The further argument: `flat`, `hnsw` or `ivf`; all without.
-int main(int argc, char **argv) {
+static void example(int argc, char **argv) {
     const engines::problem p = engines::problem_of(argc, argv);
     const std::string only = argc > 4 ? argv[4] : "";
     if (only.empty() || only == "flat") with_flat(p);
     if (only.empty() || only == "hnsw") with_hnsw(p);
     if (only.empty() || only == "ivf") with_ivf(p);
 }
+
+int main(int argc, char **argv) { return engines::run(example, argc, argv); }

@@ -25,7 +25,10 @@ func NewNeighborIDs(rows, k int) (*NeighborIDs, error) {
 		return nil, err
 	}
 	n := &NeighborIDs{make([]Hit, rows*k), rows, k}
-	return n, c.check(idsInit(n.Table, rows, k))
+	if err := c.check(idsInit(n.Table, rows, k)); err != nil {
+		return nil, err
+	}
+	return n, nil
 }
 
 func (n *NeighborIDs) check(c call, arg string) error {

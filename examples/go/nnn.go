@@ -189,7 +189,10 @@ func Normalize(src Matrix) (Matrix, error) {
 		return Matrix{}, err
 	}
 	dst := Matrix{Data: make([]float32, v.rows*v.dim), Rows: v.rows, Dim: v.dim}
-	return dst, c.check(v.normalize(dst.Data), named{"src", v})
+	if err := c.check(v.normalize(dst.Data), named{"src", v}); err != nil {
+		return Matrix{}, err
+	}
+	return dst, nil
 }
 
 // Quantize makes int8 codes with one scale per row: scale = max|x| / 127, rounded to nearest, ties to even.
@@ -203,7 +206,10 @@ func Quantize(src Matrix) (Codes, error) {
 		return Codes{}, err
 	}
 	dst := Codes{Data: make([]int8, v.rows*v.dim), Scale: make([]float32, v.rows), Rows: v.rows, Dim: v.dim}
-	return dst, c.check(v.quantize(dst.Data, dst.Scale), named{"src", v})
+	if err := c.check(v.quantize(dst.Data, dst.Scale), named{"src", v}); err != nil {
+		return Codes{}, err
+	}
+	return dst, nil
 }
 
 // Scores are all similarities: element q*gallery.Rows+r is that of query q and gallery row r.

@@ -112,7 +112,10 @@ func mergeHits(c call, a, b []Hit, k int) ([]Hit, error) {
 	}
 	length := uint32(len(a))
 	status := hitsMerge(a[:k], &length, b, k)
-	return a[:length], c.check(status)
+	if err := c.check(status); err != nil {
+		return nil, err
+	}
+	return a[:length], nil
 }
 
 // Rerank debiases what another engine found: the k best candidates by Score - bias[ID]. Candidates have raw similarities.

@@ -22,7 +22,7 @@ public:
         engines::for_rows(rows, [&](std::size_t i) { index_->addPoint(&vectors[i * dim], i); });
     }
 
-    bool more() { return (ef_ += ef_ / 2) < 4096; }
+    bool more() { return ef_ < 4096 && (ef_ += ef_ / 2); }
     std::string effort() const { return "ef " + std::to_string(ef_) + ", "; }
 
     std::vector<engines::answer> search(const float *query, std::size_t k) const {
@@ -54,8 +54,9 @@ public:
     }
 
     bool more() {
+        if (ef_ >= 4096) return false;
         index_.setEf(ef_ += ef_ / 2);
-        return ef_ < 4096;
+        return true;
     }
     std::string effort() const { return "ef " + std::to_string(ef_) + ", "; }
 
@@ -74,7 +75,7 @@ private:
     std::size_t ef_ = engines::first_ef;
 };
 
-int main(int argc, char **argv) {
+static void example(int argc, char **argv) {
     const engines::problem p = engines::problem_of(argc, argv);
     const engines::comparison<graph> compare("hnswlib", p);
     compare.reranked("plain index, certified reranking", 1024);
@@ -85,3 +86,5 @@ int main(int argc, char **argv) {
                           [&](std::size_t q) { return engines::ids_of(index.search(q)); });
     }
 }
+
+int main(int argc, char **argv) { return engines::run(example, argc, argv); }

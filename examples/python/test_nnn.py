@@ -340,6 +340,40 @@ class Errors(unittest.TestCase):
             with self.subTest(case=case[:3]):
                 self.refused(*case)
 
+    def test_what_an_object_was_made_of_stays(self):
+        gallery = unit(40)
+        hits, table, index = nnn.search(gallery, gallery, k=4), nnn.Neighbors(40, 3), nnn.CoarseIndex(gallery, lists=4)
+        for thing, names in (
+            (hits, ["array", "found"]),
+            (table, ["table", "rows", "k"]),
+            (nnn.NeighborIds(40, 3), ["table", "rows", "k"]),
+            (index, ["centroids", "offsets", "ids", "listed"]),
+            (nnn.Softmax(40, 20.0), ["sums", "rows", "beta"]),
+            (nnn.quantize(gallery), ["codes", "scales", "stride"]),
+        ):
+            for name in names:
+                with self.assertRaisesRegex(AttributeError, f"{name}: .* make a new {type(thing).__name__}"):
+                    setattr(thing, name, getattr(thing, name))
+        index.search(gallery, k=2)
+        self.assertGreater(index.pairs, 0)
+        with self.assertRaisesRegex(nnn.Error, "array: .*numpy.array copies"):
+            nnn.Hits(hits.array[:, :2], hits.found)
+        with self.assertRaisesRegex(nnn.Error, "found: 4 of 2 hits"):
+            nnn.Hits(hits.array[:, :2].copy(), hits.found)
+        self.assertEqual(len(nnn.Hits(hits.array[:, :2].copy(), np.minimum(hits.found, 2).astype(np.uint32))), 40)
+        for thing in (hits, table, nnn.NeighborIds(40, 3), nnn.Softmax(40, 20.0)):
+            with self.assertRaisesRegex(nnn.Error, "other: .*sel(f|ves)"):
+                nnn.merge_hits(thing, thing) if thing is hits else thing.merge(thing)
+
+    def test_a_coarse_search_has_the_same_bits_on_any_threads(self):
+        gallery, queries = unit(500), unit(70, seed=1)
+        index = nnn.CoarseIndex(gallery)
+        one = index.search(queries, k=5, probes=6, threads=1)
+        pairs = index.pairs
+        many = index.search(queries, k=5, probes=6, threads=3)
+        self.assertEqual((one.array.tobytes(), pairs), (many.array.tobytes(), index.pairs))
+        self.assertEqual(nnn.CoarseIndex(gallery[:1]).lists, 1)
+
     def test_bad_values_are_found_and_nothing_is_written(self):
         gallery, bank, queries = unit(3000), unit(50, seed=1), unit(3, seed=2)
         bias = nnn.bias(gallery, bank)

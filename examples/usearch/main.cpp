@@ -43,7 +43,7 @@ public:
         });
     }
 
-    bool more() { return (ef_ += ef_ / 2) < 4096; }
+    bool more() { return ef_ < 4096 && (ef_ += ef_ / 2); }
     std::string effort() const { return "ef " + std::to_string(ef_) + ", "; }
 
     std::vector<engines::answer> search(const float *query, std::size_t k) const {
@@ -72,7 +72,7 @@ private:
     std::unique_ptr<void, release> index_;
 };
 
-int main(int argc, char **argv) {
+static void example(int argc, char **argv) {
     const engines::problem p = engines::problem_of(argc, argv);
     const engines::comparison<graph> compare("USearch", p);
     compare.reranked("plain index, certified reranking", 1024);
@@ -83,3 +83,5 @@ int main(int argc, char **argv) {
     compare.enough_of("nnn_metric_f32 as the metric", index,
                       [&](std::size_t q) { return engines::ids_of(index.search(&asked[q * stride], engines::top)); });
 }
+
+int main(int argc, char **argv) { return engines::run(example, argc, argv); }

@@ -22,12 +22,17 @@ pub(super) const GATHERED_MAX: usize = 256;
 /// Rows with which every list has rows enough to be worth packing.
 const ROWS: usize = 8192;
 
+/// Candidates beyond twice the probes, halved: a strip of scores at least.
+const ROOM: usize = 64;
+const _: () = assert!(2 * ROOM >= STRIP);
+
 /// Words of the least tiles, aligned.
 const TILES_MIN: usize = SCRATCH_MIN / 4 + 16;
 
 /// Recommended bytes of scratch of [`coarse_neighbors`](crate::coarse_neighbors) for so many gallery rows, and of
 /// [`coarse_search`](crate::coarse_search) for so many queries: 8 bytes for each of up to 8,192 rows and each of its probes, about
-/// 1.2 MiB beside, and 4 bytes a list. `usize::MAX` when that is not representable. Good for every element type and instruction set.
+/// 1.2 MiB beside (256 bytes a probe where those are thousands), and 4 bytes a list. `usize::MAX` when that is not representable. Good
+/// for every element type and instruction set.
 ///
 /// Less works too, slower, down to that of one row.
 pub fn coarse_scratch(rows: usize, lists: usize, probes: usize, dim: usize) -> usize {
@@ -62,7 +67,7 @@ struct Candidates<'a> {
 impl<'a> Candidates<'a> {
     /// Words of memory for a row.
     fn words(probes: usize) -> usize {
-        probes.saturating_add(STRIP).saturating_mul(4).saturating_add(2)
+        probes.saturating_add(ROOM).saturating_mul(4).saturating_add(2)
     }
 
     /// Those in this memory.
@@ -143,14 +148,16 @@ impl<'a> Groups<'a> {
     pub(super) fn new(scratch: &'a mut [u8], rows: usize, lists: usize, probes: usize, dim: usize) -> Option<Groups<'a>> {
         let probes = probes.min(lists);
         let (starts, words) = kernel::u32_part(scratch).split_at_mut_checked(lists.checked_add(1)?)?;
-        let each = 2 * probes;
+        let each = probes.saturating_mul(2);
         // Full speed for the work where that leaves room for rows, else they share.
         let rows = rows.clamp(1, ROWS);
         let full = full_work(probes, dim)?;
-        let work = if words.len().saturating_sub(full) >= each * rows.min(64) { full } else { words.len() / 2 };
+        let work = if words.len().saturating_sub(full) >= each.saturating_mul(rows.min(64)) { full } else { words.len() / 2 };
         let work = work.min(words.len().saturating_sub(each)).max(least_work(probes, dim));
         let (work, words) = words.split_at_mut_checked(work)?;
         let rows = words.len().checked_div(each).map_or(rows, |fit| fit.min(rows));
+        // Members are counted in 32 bits.
+        let rows = (u32::MAX as usize).checked_div(probes).map_or(rows, |most| most.min(rows));
         let (picks, words) = words.split_at_mut_checked(rows * probes)?;
         let members = words.get_mut(..rows * probes)?;
         (rows > 0).then_some(Groups { starts, picks, members, work, probes })

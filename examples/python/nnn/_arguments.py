@@ -10,6 +10,18 @@ import numpy as np
 from ._library import _MAX_DIM, _c, _refuse
 
 
+class _Fixed:
+    """An object whose attributes stay those it was made with: the library is handed their addresses, and relies on what was checked then.
+    (What is in the arrays may change.)"""
+
+    _CHANGES = ()
+
+    def __setattr__(self, name, value):
+        if name in self.__dict__ and name not in self._CHANGES:
+            raise AttributeError(f"{name}: it cannot be replaced; make a new {type(self).__name__} of it")
+        super().__setattr__(name, value)
+
+
 def _address(array):
     return array.ctypes.data if array.size else None
 

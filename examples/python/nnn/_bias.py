@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 
-from ._arguments import _address, _each_range, _integer, _listed, _output, _pass_scratch, _real, _shape, _thread_count
+from ._arguments import _address, _each_range, _Fixed, _integer, _listed, _output, _pass_scratch, _real, _shape, _thread_count
 from ._library import _call, _nonfinite, _refuse
 from ._rows import _pair, _sides
 
@@ -57,7 +57,7 @@ def mean_bias(gallery, bank, strength=0.5, threads=None):
     return out
 
 
-class Neighbors:
+class Neighbors(_Fixed):
     """The k largest similarities of each gallery row with the bank: the state behind the biases of every smaller k and every alpha.
 
     `update` adds bank rows, `merge` a table of other bank rows, both exactly: shards of a bank in any order give the same bits. `table`
@@ -112,6 +112,8 @@ class Neighbors:
             raise TypeError(f"other: Neighbors are needed, not {type(other).__name__}")
         if other.table.shape != self.table.shape:
             _refuse("other", f"its table is {other.table.shape}, this one {self.table.shape}: merge tables of the same rows and k")
+        if other is self:
+            _refuse("other", "it is the table itself")
         _call("nnn_neighbors_merge", _address(self.table), _address(other.table), self.rows, self.k)
         return self
 
@@ -134,7 +136,7 @@ class Neighbors:
         return out
 
 
-class Softmax:
+class Softmax(_Fixed):
     """The inverted softmax: per gallery row the sum of e^(beta * similarity) over the bank, in 40 bytes. Shards as with `Neighbors`."""
 
     def __init__(self, rows, beta):
@@ -157,7 +159,7 @@ class Softmax:
                   finite=[("gallery", g), ("bank", b)])  # fmt: skip
 
         _each_range(_thread_count(threads), g.rows, run, _pass_scratch(g.kind, 1, g.dim))
-        self.sums = sums
+        self.sums[:] = sums
         return self
 
     def merge(self, other):
@@ -166,7 +168,9 @@ class Softmax:
             raise TypeError(f"other: Softmax is needed, not {type(other).__name__}")
         if (other.rows, other.beta) != (self.rows, self.beta):
             _refuse("other", f"{other.rows} rows and beta {other.beta}, here {self.rows} and {self.beta}: merge sums of the same")
-        _call("nnn_logsum_merge", _address(self.sums), _address(other.sums if other is not self else self.sums.copy()), self.rows)
+        if other is self:
+            _refuse("other", "they are the sums themselves")
+        _call("nnn_logsum_merge", _address(self.sums), _address(other.sums), self.rows)
         return self
 
     def bias(self):

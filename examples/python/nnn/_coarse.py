@@ -4,13 +4,13 @@ from ctypes import byref, c_size_t, c_uint64
 
 import numpy as np
 
-from ._arguments import _address, _allow_argument, _bias_argument, _each_range, _integer, _real, _scratch, _thread_count, _vector
+from ._arguments import _address, _allow_argument, _bias_argument, _each_range, _Fixed, _integer, _real, _run, _scratch, _thread_count, _vector
 from ._library import _c, _call, _refuse
 from ._rows import Codes, _pair, _View
 from ._search import Hits
 
 
-class CoarseIndex:
+class CoarseIndex(_Fixed):
     """Inverted lists over centroids of a bank or a gallery (float32 or `Codes`); passes and searches score the lists of the best `probes`
     centroids only, those exactly: with all lists probed they give the bits of `bias` and `search`.
 
@@ -23,11 +23,13 @@ class CoarseIndex:
     k-means that `seed` begins. `centroids`, `offsets`, `ids` and `listed` (the rows in list order) are arrays; numpy.save keeps them, and
     CoarseIndex.load takes them back. `pairs`: how many pairs of rows the last call scored."""
 
+    _CHANGES = ("pairs", "short_rows")
+
     def __init__(self, rows, lists=None, rounds=10, seed=0, threads=None):
         view = self._view("rows", rows)
         if view.rows == 0:
             _refuse("rows", "there are none to index")
-        lists = max(int(2 * view.rows**0.5), 1) if lists is None else _integer("lists", lists, 1, 0xFFFFFFFD)
+        lists = min(max(int(2 * view.rows**0.5), 1), view.rows) if lists is None else _integer("lists", lists, 1, 0xFFFFFFFD)
         rounds, seed, threads = _integer("rounds", rounds, 0, 10000), _integer("seed", seed, 0, 2**64 - 1), _thread_count(threads)
         step = max(view.rows // (64 * lists), 1)
         sample = _View("rows", np.ascontiguousarray(self._floats(rows, slice(None, None, step))))
@@ -91,20 +93,27 @@ class CoarseIndex:
         self.pairs, self.short_rows = sum(pairs), short.value
         return out
 
-    def search(self, queries, bias=None, k=10, probes=8, allow=None):
+    def search(self, queries, bias=None, k=10, probes=8, allow=None, threads=None):
         """`nnn.search` over the indexed rows, of the lists that each query probes. Ids, bias and allow are those of the rows as they were
         indexed."""
         q, g = _pair("queries", queries, "gallery", self.listed)
         k = min(_integer("k", k, 1, 2**32 - 1), max(g.rows, 1))
-        probes = _integer("probes", probes, 1, 2**31 - 1)
+        probes, threads = _integer("probes", probes, 1, 2**31 - 1), _thread_count(threads)
         biases, bias_start = _bias_argument(bias, g.rows)
         words = _allow_argument(allow, g.rows)
-        size = self._scratch_size(q, probes)
-        scratch, hits, scored, centroids = _scratch(size), Hits.empty(q.rows, k), c_uint64(), _View("centroids", self.centroids)
-        _call(f"nnn_coarse_search_{q.kind}", q.pointer(), g.pointer(), centroids.pointer(), _address(self.offsets), _address(self.ids),
-              bias_start, None if words is None else _address(words), probes, k, _address(scratch), size, _address(hits.array),
-              _address(hits.found), byref(scored), finite=[("queries", q), ("centroids", centroids)])  # fmt: skip
-        self.pairs = scored.value
+        size, hits, centroids, pairs = self._scratch_size(q, probes), Hits.empty(q.rows, k), _View("centroids", self.centroids), []
+
+        def run(first, count):
+            scratch, scored, part = _scratch(size), c_uint64(), slice(first, first + count)
+            _call(f"nnn_coarse_search_{q.kind}", q.pointer(first, count), g.pointer(), centroids.pointer(), _address(self.offsets),
+                  _address(self.ids), bias_start, None if words is None else _address(words), probes, k, _address(scratch), size,
+                  _address(hits.array[part]), _address(hits.found[part]), byref(scored),
+                  finite=[("queries", q), ("bias", biases), ("centroids", centroids)])  # fmt: skip
+            pairs.append(scored.value)
+
+        step = max(-(-q.rows // threads), 16)
+        _run(threads, [lambda first=first: run(first, min(step, q.rows - first)) for first in range(0, max(q.rows, 1), step)])
+        self.pairs = sum(pairs)
         return hits
 
     def _scratch_size(self, view, probes):

@@ -5,7 +5,7 @@ from ctypes import byref, c_double, c_float
 
 import numpy as np
 
-from ._arguments import _address, _bias_argument, _each_range, _integer, _real, _shape, _thread_count
+from ._arguments import _address, _bias_argument, _each_range, _Fixed, _integer, _real, _shape, _thread_count
 from ._library import _c, _call, _refuse
 from ._rows import _View
 
@@ -14,7 +14,7 @@ class _Limits(ctypes.Structure):
     _fields_ = [("norm2", c_double), ("bias_min", c_float), ("bias_max", c_float)]
 
 
-class Export:
+class Export(_Fixed):
     """Vectors that carry the bias, so that an index which knows nothing of it searches debiased: a faiss, hnswlib or usearch index, a
     column of pgvector, sqlite-vec, Milvus, Qdrant.
 

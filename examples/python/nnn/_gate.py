@@ -5,7 +5,7 @@ from ctypes import byref, c_float, c_uint32, c_void_p
 
 import numpy as np
 
-from ._arguments import _address, _allow_argument, _integer, _listed, _real, _scratch, _vector
+from ._arguments import _address, _allow_argument, _Fixed, _integer, _listed, _real, _scratch, _vector
 from ._library import _c, _call, _refuse
 from ._rows import _pair
 from ._search import HIT, Hits, search
@@ -15,7 +15,7 @@ class _Gate(ctypes.Structure):
     _fields_ = [("bias", c_void_p), ("active", c_void_p), ("beta", c_float)]
 
 
-class Gate:
+class Gate(_Fixed):
     """A correction for queries whose best plain row is in `active` only. bias: an inverted softmax (`Softmax.bias`); active: uint64 words
     of one bit per gallery row (`activation_set`); beta: that of the bias."""
 

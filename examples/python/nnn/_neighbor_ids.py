@@ -5,13 +5,13 @@ from ctypes import byref, c_size_t
 
 import numpy as np
 
-from ._arguments import _address, _allow_argument, _each_range, _integer, _real, _shape, _thread_count
+from ._arguments import _address, _allow_argument, _each_range, _Fixed, _integer, _real, _shape, _thread_count
 from ._library import _c, _call, _nonfinite, _refuse
 from ._rows import _pair
 from ._search import HIT
 
 
-class NeighborIds:
+class NeighborIds(_Fixed):
     """`Neighbors` that know which bank rows they hold, so that rows of the bank can expire. Known neighbours are exact at all times.
 
         table = nnn.NeighborIds(len(gallery), k=24)          # some more than the 16 of the bias, so that few rows run short
@@ -55,8 +55,9 @@ class NeighborIds:
             raise TypeError(f"other: NeighborIds are needed, not {type(other).__name__}")
         if other.table.shape != self.table.shape:
             _refuse("other", f"its table is {other.table.shape}, this one {self.table.shape}: merge tables of the same rows and k")
-        theirs = other.table.copy() if other is self else other.table
-        _call("nnn_neighbor_ids_merge", _address(self.table), _address(theirs), self.rows, self.k)
+        if other is self:
+            _refuse("other", "it is the table itself")
+        _call("nnn_neighbor_ids_merge", _address(self.table), _address(other.table), self.rows, self.k)
         return self
 
     def expire(self, k, live):

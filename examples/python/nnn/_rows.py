@@ -5,7 +5,7 @@ from ctypes import byref, c_size_t, c_void_p
 
 import numpy as np
 
-from ._arguments import _address, _integer, _output, _shape, _stride, _vector
+from ._arguments import _address, _Fixed, _integer, _output, _shape, _stride, _vector
 from ._library import Error, _VALUE, _c, _call, _refuse
 
 BOUND = np.dtype([(name, np.float32) for name in ("residual", "norm", "length", "offset")])
@@ -81,7 +81,7 @@ def _sides(view, name, side):
         _refuse(name, f'it was encoded as "{view.source.side}": encode it with side="{side}"')
 
 
-class Codes:
+class Codes(_Fixed):
     """int8 rows with one scale each (None: all 1): element (i, j) is codes[i, j] * scales[i]. `quantize` makes them."""
 
     def __init__(self, codes, scales=None):
@@ -127,7 +127,7 @@ def find_nonfinite(rows):
     return None
 
 
-class Encoded:
+class Encoded(_Fixed):
     """A float32 matrix with int8 codes and error bounds: `bias`, `search` and `Neighbors` of two of them give the bits of the matrices
     themselves, several times as fast. side: "gallery", or "query" for queries and banks. Both sides need the same mean (best the
     bank's, `Encoded.mean_of(bank)`) and seed (0: no rotation). The matrix is referred to, not copied: do not change it afterwards."""

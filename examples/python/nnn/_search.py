@@ -10,6 +10,7 @@ from ._arguments import (
     _address,
     _allow_argument,
     _bias_argument,
+    _Fixed,
     _integer,
     _output,
     _real,
@@ -26,11 +27,17 @@ from ._rows import _pair, _sides
 HIT = np.dtype([("score", np.float32), ("id", np.uint32)])
 
 
-class Hits:
+class Hits(_Fixed):
     """Hits of queries: `scores` and `ids` (gallery rows), queries x k, best first; `found` says how many of each row are hits. Past them
     the score is -inf and the id 2^32 - 1. Both are views of `array`, whose elements are nnn_hit."""
 
     def __init__(self, array, found):
+        _shape("array", array, HIT, 2)
+        if not array.flags.c_contiguous or not array.flags.writeable or array.shape[1] == 0:
+            _refuse("array", "writable hits of whole rows are needed: numpy.array copies them")
+        _vector("found", found, np.uint32, len(array))
+        if len(found) and found.max() > array.shape[1]:
+            _refuse("found", f"{found.max()} of {array.shape[1]} hits")
         self.array, self.found = array, found
 
     @property
@@ -97,6 +104,8 @@ def merge_hits(into, other, offset=0):
     for name, hits in (("into", into), ("other", other)):
         if not isinstance(hits, Hits):
             raise TypeError(f"{name}: Hits are needed, not {type(hits).__name__}")
+    if other is into:
+        _refuse("other", "it is `into` itself")
     if len(into) != len(other):
         _refuse("other", f"hits of {len(other)} queries, {len(into)} are needed")
     offset = _integer("offset", offset, 0, 0xFFFFFFFE)
@@ -107,8 +116,6 @@ def merge_hits(into, other, offset=0):
             if count and int(row["id"][:count].max()) + offset > 0xFFFFFFFE:
                 _refuse("offset", "ids beyond 2^32 - 2 would arise")
             row["id"][:count] += np.uint32(offset)
-    elif other is into:
-        _refuse("other", "it is `into` itself")
     k, theirs, function = into.array.shape[1], array.shape[1], "nnn_hits_merge"
     for query in range(len(into)):
         mine, its = into.array.ctypes.data + query * k * 8, array.ctypes.data + query * theirs * 8

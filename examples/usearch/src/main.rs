@@ -12,12 +12,13 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 /// Rows of a .npy file of float16, scaled to unit length, and their dim.
 fn unit_rows(path: &str) -> Outcome<(Vec<f32>, usize)> {
     let bytes = std::fs::read(path)?;
-    let start = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
-    let head = std::str::from_utf8(&bytes[10..start])?;
+    let length = bytes.get(8..10).and_then(|two| two.try_into().ok()).map(u16::from_le_bytes).ok_or("no .npy file")?;
+    let start = 10 + usize::from(length);
+    let head = std::str::from_utf8(bytes.get(10..start).ok_or("no .npy file")?)?;
     let shape = head.split_once("'shape': (").and_then(|(_, rest)| rest.split_once(')')).ok_or("no shape")?.0;
     let dim: usize = shape.split(", ").nth(1).ok_or("no matrix")?.parse()?;
-    if !head.contains("'<f2'") {
-        return Err("not float16".into());
+    if !head.contains("'<f2'") || head.contains("'fortran_order': True") {
+        return Err("not float16, row by row".into());
     }
     let half = |word: u32| f32::from_bits((word & 0x8000) << 16 | (word & 0x7FFF) << 13) * 2f32.powi(112);
     let mut rows: Vec<f32> = bytes[start..].chunks_exact(2).map(|b| half(u32::from(u16::from_le_bytes([b[0], b[1]])))).collect();

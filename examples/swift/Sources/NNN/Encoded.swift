@@ -81,7 +81,6 @@ extension NNN {
 
     /// Refuses operands of different dims, and encoded ones that do not fit together.
     static func alike<G: Rows, B: Rows>(_ gallery: G, _ name: String, _ rows: B) throws {
-        _ = detected
         guard rows.dim == gallery.dim else {
             throw NNNError(
                 status: .dim, argument: name,

@@ -233,7 +233,10 @@ public enum NNN {
     }
 
     /// The instruction set that calls use on this machine.
-    public static var instructionSet: String { String(cString: nnn_isa_str(nnn_isa_active())) }
+    public static var instructionSet: String {
+        _ = detected
+        return String(cString: nnn_isa_str(nnn_isa_active()))
+    }
 
     /// Asks the system which extensions an AArch64 machine has, once.
     static let detected: Void = { _ = nnn_cpu_detect() }()

@@ -105,6 +105,7 @@ extension View: @unchecked Sendable {}
 
 extension Matrix: Rows {
     public func withView<R>(_ name: String, _ body: (View) throws -> R) throws -> R {
+        _ = NNN.detected
         let result = try elements.withContiguousStorageIfAvailable {
             try body(.f32(nnn_mat_f32(data: $0.baseAddress, rows: rows, dim: dim, stride: stride)))
         }
@@ -117,7 +118,8 @@ extension Matrix: Rows {
 
 extension Codes: Rows {
     public func withView<R>(_ name: String, _ body: (View) throws -> R) throws -> R {
-        try codes.withUnsafeBufferPointer { codes in
+        _ = NNN.detected
+        return try codes.withUnsafeBufferPointer { codes in
             try scales.withUnsafeBufferPointer { scales in
                 try body(.i8(nnn_mat_i8(data: codes.baseAddress, scale: scales.baseAddress, rows: rows, dim: dim, stride: dim)))
             }

@@ -1,6 +1,6 @@
 //! Copies of rows as words: the bank packed into panels, the gallery group copied row by row.
 
-use crate::simd::{Transpose, WordLayout};
+use crate::simd::{Transpose, WordLayout, Words};
 
 /// One panel to write: `width` bank rows side by side.
 #[derive(Clone, Copy)]
@@ -34,12 +34,12 @@ pub(super) unsafe fn panel<L: Transpose<W>, const W: usize>(job: PanelJob<L::Ele
                     if column + i < job.count {
                         L::load_row_words(job.rows.add((column + i) * job.row_stride + step / W * L::ELEMENTS))
                     } else {
-                        L::zero_words()
+                        L::V::zero()
                     }
                 });
                 for (i, words) in L::transpose(rows).into_iter().enumerate() {
                     let (unit, part) = (i / L::DEPTH * L::DEPTH, i % L::DEPTH);
-                    L::store(job.panel.add((step + unit) * job.width + column * L::DEPTH + part * W), words);
+                    L::V::store(job.panel.add((step + unit) * job.width + column * L::DEPTH + part * W), words);
                 }
             }
             column += W;

@@ -16,7 +16,7 @@
 //! columns of a row are written when one of them is above it, and a bit mask says which.
 #![allow(clippy::needless_range_loop)] // the index names a register of a grid, in step with that of its neighbour
 
-use crate::simd::{DepthF32, TileLanes, Transpose, prefetch};
+use crate::simd::{DepthF32, TileLanes, Transpose, Words, prefetch};
 
 /// Words from one copied gallery row to the next: 512 words of depth, and a cache line so that rows do not fall on the same sets.
 /// A constant, so that all rows of the group are reached from one register.
@@ -143,7 +143,7 @@ unsafe fn strip<L: TileLanes, const MR: usize, const NV: usize>(job: TileJob, ro
                 for r in 0..MR * L::ROWS {
                     if r < rows {
                         for v in 0..NV / L::DEPTH {
-                            L::store(c.add(r * job.c_stride + v * L::LANES), L::row_sums(&sums[r / L::ROWS], r % L::ROWS, v));
+                            L::V::store(c.add(r * job.c_stride + v * L::LANES), L::row_sums(&sums[r / L::ROWS], r % L::ROWS, v));
                         }
                     }
                 }
@@ -286,7 +286,7 @@ pub(super) unsafe fn chains<L: Transpose<W, Element = f32>, const W: usize>(job:
         let next: [_; W] = core::array::from_fn(|i| row((at + 1) * W + i));
         // SAFETY: `ids` are rows of the matrix, `W` elements are left from every `step < whole`, and `dim - whole` at the end.
         unsafe {
-            let mut acc = L::zero_words();
+            let mut acc = L::V::zero();
             let mut step = 0;
             while step < whole {
                 for row in next {
@@ -294,7 +294,7 @@ pub(super) unsafe fn chains<L: Transpose<W, Element = f32>, const W: usize>(job:
                 }
                 let rows = starts.map(|row| L::load_row_words(row.add(step)));
                 for (i, words) in L::transpose(rows).into_iter().enumerate() {
-                    acc = L::mul_add(acc, L::splat(job.row.add(step + i).cast()), words);
+                    acc = L::mul_add(acc, L::V::splat(job.row.add(step + i).cast()), words);
                 }
                 step += W;
             }
@@ -308,10 +308,10 @@ pub(super) unsafe fn chains<L: Transpose<W, Element = f32>, const W: usize>(job:
                 let row = part(job.row);
                 let rows = starts.map(|start| L::load_row_words(part(start).as_ptr()));
                 for (words, x) in L::transpose(rows).into_iter().zip(&row).take(job.dim - whole) {
-                    acc = L::mul_add(acc, L::splat(core::ptr::from_ref(x).cast()), words);
+                    acc = L::mul_add(acc, L::V::splat(core::ptr::from_ref(x).cast()), words);
                 }
             }
-            L::store(result.as_mut_ptr(), acc);
+            L::V::store(result.as_mut_ptr(), acc);
         }
         for (sum, bits) in sums.iter_mut().zip(result) {
             *sum = f32::from_bits(bits);

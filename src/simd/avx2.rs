@@ -2,7 +2,7 @@
 //!
 //! Not used: `maddubs` (saturates on pairs of products beyond 16 bits; `sign_epi8` is wrong for -128).
 
-use super::{DepthF32, DepthI8, TileLanes, Transpose};
+use super::{DepthF32, DepthI8, TileLanes, Transpose, Words};
 use core::arch::x86_64::*;
 use core::mem::transmute;
 
@@ -221,10 +221,8 @@ pub(super) unsafe fn sum_i32(v: __m128i) -> i32 {
     }
 }
 
-/// f32 words.
-impl TileLanes for Avx2 {
+impl Words for __m256 {
     const LANES: usize = 8;
-    type V = __m256;
     #[inline(always)]
     unsafe fn load(p: *const u32) -> __m256 {
         // SAFETY: valid for 8 words by contract; unaligned load.
@@ -241,6 +239,16 @@ impl TileLanes for Avx2 {
         unsafe { _mm256_storeu_ps(p.cast(), v) }
     }
     #[inline(always)]
+    unsafe fn zero() -> __m256 {
+        // SAFETY: the instruction set is the contract of the trait.
+        unsafe { _mm256_setzero_ps() }
+    }
+}
+
+/// f32 words.
+impl TileLanes for Avx2 {
+    type V = __m256;
+    #[inline(always)]
     unsafe fn mul_add(acc: __m256, a: __m256, b: __m256) -> __m256 {
         // SAFETY: FMA is the contract of the trait.
         unsafe { _mm256_fmadd_ps(a, b, acc) }
@@ -253,12 +261,8 @@ impl TileLanes for Avx2 {
     }
 }
 
-/// int8 words of two codes ([`WordLayout::Wide2`](super::WordLayout::Wide2)).
-pub(crate) struct Avx2Codes;
-
-impl TileLanes for Avx2Codes {
+impl Words for __m256i {
     const LANES: usize = 8;
-    type V = __m256i;
     #[inline(always)]
     unsafe fn load(p: *const u32) -> __m256i {
         // SAFETY: valid for 8 words by contract; unaligned load.
@@ -274,6 +278,18 @@ impl TileLanes for Avx2Codes {
         // SAFETY: valid for 8 words by contract; unaligned store.
         unsafe { _mm256_storeu_si256(p.cast(), v) }
     }
+    #[inline(always)]
+    unsafe fn zero() -> __m256i {
+        // SAFETY: the instruction set is the contract of the trait.
+        unsafe { _mm256_setzero_si256() }
+    }
+}
+
+/// int8 words of two codes ([`WordLayout::Wide2`](super::WordLayout::Wide2)).
+pub(crate) struct Avx2Codes;
+
+impl TileLanes for Avx2Codes {
+    type V = __m256i;
     #[inline(always)]
     unsafe fn mul_add(acc: __m256i, a: __m256i, b: __m256i) -> __m256i {
         // SAFETY: AVX2 is the contract of the trait.
@@ -304,6 +320,14 @@ pub(super) unsafe fn transpose(r: [__m256; 8]) -> [__m256; 8] {
     }
 }
 
+/// [`transpose`] of integers.
+#[inline(always)]
+pub(super) unsafe fn transpose_words(rows: [__m256i; 8]) -> [__m256i; 8] {
+    // SAFETY: the caller's promise; both are vectors of as many words of any bits. (A closure for `map` would not have the
+    // instruction set, and stay a function.)
+    unsafe { transmute::<[__m256; 8], [__m256i; 8]>(transpose(transmute::<[__m256i; 8], [__m256; 8]>(rows))) }
+}
+
 impl Transpose<8> for Avx2 {
     const ELEMENTS: usize = 8;
     type Element = f32;
@@ -317,11 +341,6 @@ impl Transpose<8> for Avx2 {
         // SAFETY: the instruction set is the contract of the trait.
         unsafe { transpose(rows) }
     }
-    #[inline(always)]
-    unsafe fn zero_words() -> __m256 {
-        // SAFETY: the instruction set is the contract of the trait.
-        unsafe { _mm256_setzero_ps() }
-    }
 }
 
 impl Transpose<8> for Avx2Codes {
@@ -334,13 +353,7 @@ impl Transpose<8> for Avx2Codes {
     }
     #[inline(always)]
     unsafe fn transpose(rows: [__m256i; 8]) -> [__m256i; 8] {
-        // SAFETY: the instruction set is the contract of the trait; both are vectors of as many words of any bits. (A closure for
-        // `map` would not have the instruction set, and stay a function.)
-        unsafe { transmute::<[__m256; 8], [__m256i; 8]>(transpose(transmute::<[__m256i; 8], [__m256; 8]>(rows))) }
-    }
-    #[inline(always)]
-    unsafe fn zero_words() -> __m256i {
         // SAFETY: the instruction set is the contract of the trait.
-        unsafe { _mm256_setzero_si256() }
+        unsafe { transpose_words(rows) }
     }
 }

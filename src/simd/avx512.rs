@@ -1,6 +1,6 @@
 //! AVX-512 F, BW, DQ and VL: 16 f32 lanes; int8 widened to 16 bits for the signed multiply-add, exact for every code.
 
-use super::{DepthF32, DepthI8, TileLanes, Transpose};
+use super::{DepthF32, DepthI8, TileLanes, Transpose, Words};
 use core::arch::x86_64::*;
 use core::mem::transmute;
 
@@ -184,10 +184,8 @@ pub(super) unsafe fn sum4_i32(v: [__m512i; 4]) -> [i32; 4] {
     }
 }
 
-/// f32 words.
-impl TileLanes for Avx512 {
+impl Words for __m512 {
     const LANES: usize = 16;
-    type V = __m512;
     #[inline(always)]
     unsafe fn load(p: *const u32) -> __m512 {
         // SAFETY: valid for 16 words by contract; unaligned load.
@@ -204,6 +202,16 @@ impl TileLanes for Avx512 {
         unsafe { _mm512_storeu_ps(p.cast(), v) }
     }
     #[inline(always)]
+    unsafe fn zero() -> __m512 {
+        // SAFETY: the instruction set is the contract of the trait.
+        unsafe { _mm512_setzero_ps() }
+    }
+}
+
+/// f32 words.
+impl TileLanes for Avx512 {
+    type V = __m512;
+    #[inline(always)]
     unsafe fn mul_add(acc: __m512, a: __m512, b: __m512) -> __m512 {
         // SAFETY: AVX-512 is the contract of the trait.
         unsafe { _mm512_fmadd_ps(a, b, acc) }
@@ -216,12 +224,8 @@ impl TileLanes for Avx512 {
     }
 }
 
-/// int8 words of two codes ([`WordLayout::Wide2`](super::WordLayout::Wide2)).
-pub(crate) struct Avx512Codes;
-
-impl TileLanes for Avx512Codes {
+impl Words for __m512i {
     const LANES: usize = 16;
-    type V = __m512i;
     #[inline(always)]
     unsafe fn load(p: *const u32) -> __m512i {
         // SAFETY: valid for 16 words by contract; unaligned load.
@@ -237,6 +241,18 @@ impl TileLanes for Avx512Codes {
         // SAFETY: valid for 16 words by contract; unaligned store.
         unsafe { _mm512_storeu_si512(p.cast(), v) }
     }
+    #[inline(always)]
+    unsafe fn zero() -> __m512i {
+        // SAFETY: the instruction set is the contract of the trait.
+        unsafe { _mm512_setzero_si512() }
+    }
+}
+
+/// int8 words of two codes ([`WordLayout::Wide2`](super::WordLayout::Wide2)).
+pub(crate) struct Avx512Codes;
+
+impl TileLanes for Avx512Codes {
+    type V = __m512i;
     #[inline(always)]
     unsafe fn mul_add(acc: __m512i, a: __m512i, b: __m512i) -> __m512i {
         // SAFETY: AVX-512 is the contract of the trait.
@@ -281,6 +297,14 @@ pub(super) unsafe fn transpose(rows: [__m512; 16]) -> [__m512; 16] {
     }
 }
 
+/// [`transpose`] of integers.
+#[inline(always)]
+pub(super) unsafe fn transpose_words(rows: [__m512i; 16]) -> [__m512i; 16] {
+    // SAFETY: the caller's promise; both are vectors of as many words of any bits. (A closure for `map` would not have the
+    // instruction set, and stay a function.)
+    unsafe { transmute::<[__m512; 16], [__m512i; 16]>(transpose(transmute::<[__m512i; 16], [__m512; 16]>(rows))) }
+}
+
 impl Transpose<16> for Avx512 {
     const ELEMENTS: usize = 16;
     type Element = f32;
@@ -294,11 +318,6 @@ impl Transpose<16> for Avx512 {
         // SAFETY: the instruction set is the contract of the trait.
         unsafe { transpose(rows) }
     }
-    #[inline(always)]
-    unsafe fn zero_words() -> __m512 {
-        // SAFETY: the instruction set is the contract of the trait.
-        unsafe { _mm512_setzero_ps() }
-    }
 }
 
 impl Transpose<16> for Avx512Codes {
@@ -311,13 +330,7 @@ impl Transpose<16> for Avx512Codes {
     }
     #[inline(always)]
     unsafe fn transpose(rows: [__m512i; 16]) -> [__m512i; 16] {
-        // SAFETY: the instruction set is the contract of the trait; both are vectors of as many words of any bits. (A closure for
-        // `map` would not have the instruction set, and stay a function.)
-        unsafe { transmute::<[__m512; 16], [__m512i; 16]>(transpose(transmute::<[__m512i; 16], [__m512; 16]>(rows))) }
-    }
-    #[inline(always)]
-    unsafe fn zero_words() -> __m512i {
         // SAFETY: the instruction set is the contract of the trait.
-        unsafe { _mm512_setzero_si512() }
+        unsafe { transpose_words(rows) }
     }
 }

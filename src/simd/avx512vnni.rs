@@ -3,10 +3,9 @@
 //! `vpdpbusd` multiplies unsigned by signed codes, so one side carries an offset of 128 that is taken off the sum. The sums wrap;
 //! only the true sum has to fit, and it does up to [`MAX_DIM`](crate::MAX_DIM).
 
-use super::avx512::{Avx512, sum4_i32, transpose};
+use super::avx512::{Avx512, sum4_i32, transpose_words};
 use super::{DepthI8, TileLanes, Transpose};
 use core::arch::x86_64::*;
-use core::mem::transmute;
 
 pub(crate) struct Avx512Vnni;
 
@@ -77,23 +76,7 @@ impl DepthI8 for Avx512Vnni {
 
 /// int8 words of four codes, the splat side unsigned ([`WordLayout::Offset4`](super::WordLayout::Offset4)).
 impl TileLanes for Avx512Vnni {
-    const LANES: usize = 16;
     type V = __m512i;
-    #[inline(always)]
-    unsafe fn load(p: *const u32) -> __m512i {
-        // SAFETY: valid for 16 words by contract; unaligned load.
-        unsafe { _mm512_loadu_si512(p.cast()) }
-    }
-    #[inline(always)]
-    unsafe fn splat(p: *const u32) -> __m512i {
-        // SAFETY: valid for one word by contract.
-        unsafe { _mm512_set1_epi32(*p.cast()) }
-    }
-    #[inline(always)]
-    unsafe fn store(p: *mut u32, v: __m512i) {
-        // SAFETY: valid for 16 words by contract; unaligned store.
-        unsafe { _mm512_storeu_si512(p.cast(), v) }
-    }
     #[inline(always)]
     unsafe fn mul_add(acc: __m512i, a: __m512i, b: __m512i) -> __m512i {
         // SAFETY: AVX-512 VNNI is the contract of the trait.
@@ -118,13 +101,7 @@ impl Transpose<16> for Avx512Vnni {
     }
     #[inline(always)]
     unsafe fn transpose(rows: [__m512i; 16]) -> [__m512i; 16] {
-        // SAFETY: the instruction set is the contract of the trait; both are vectors of as many words of any bits. (A closure for
-        // `map` would not have the instruction set, and stay a function.)
-        unsafe { transmute::<[__m512; 16], [__m512i; 16]>(transpose(transmute::<[__m512i; 16], [__m512; 16]>(rows))) }
-    }
-    #[inline(always)]
-    unsafe fn zero_words() -> __m512i {
         // SAFETY: the instruction set is the contract of the trait.
-        unsafe { _mm512_setzero_si512() }
+        unsafe { transpose_words(rows) }
     }
 }

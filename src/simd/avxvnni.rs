@@ -3,10 +3,9 @@
 //! `vpdpbusd` multiplies unsigned by signed codes, so one side carries an offset of 128 that is taken off the sum. The sums wrap;
 //! only the true sum has to fit, and it does up to [`MAX_DIM`](crate::MAX_DIM).
 
-use super::avx2::{Avx2, sum_i32, sum4_i32, transpose};
+use super::avx2::{Avx2, sum_i32, sum4_i32, transpose_words};
 use super::{DepthI8, TileLanes, Transpose};
 use core::arch::x86_64::*;
-use core::mem::transmute;
 
 pub(crate) struct AvxVnni;
 
@@ -81,23 +80,7 @@ impl DepthI8 for AvxVnni {
 
 /// int8 words of four codes, the splat side unsigned ([`WordLayout::Offset4`](super::WordLayout::Offset4)).
 impl TileLanes for AvxVnni {
-    const LANES: usize = 8;
     type V = __m256i;
-    #[inline(always)]
-    unsafe fn load(p: *const u32) -> __m256i {
-        // SAFETY: valid for 8 words by contract; unaligned load.
-        unsafe { _mm256_loadu_si256(p.cast()) }
-    }
-    #[inline(always)]
-    unsafe fn splat(p: *const u32) -> __m256i {
-        // SAFETY: valid for one word by contract.
-        unsafe { _mm256_set1_epi32(*p.cast()) }
-    }
-    #[inline(always)]
-    unsafe fn store(p: *mut u32, v: __m256i) {
-        // SAFETY: valid for 8 words by contract; unaligned store.
-        unsafe { _mm256_storeu_si256(p.cast(), v) }
-    }
     #[inline(always)]
     unsafe fn mul_add(acc: __m256i, a: __m256i, b: __m256i) -> __m256i {
         // SAFETY: AVX-VNNI is the contract of the trait.
@@ -122,13 +105,7 @@ impl Transpose<8> for AvxVnni {
     }
     #[inline(always)]
     unsafe fn transpose(rows: [__m256i; 8]) -> [__m256i; 8] {
-        // SAFETY: the instruction set is the contract of the trait; both are vectors of as many words of any bits. (A closure for
-        // `map` would not have the instruction set, and stay a function.)
-        unsafe { transmute::<[__m256; 8], [__m256i; 8]>(transpose(transmute::<[__m256i; 8], [__m256; 8]>(rows))) }
-    }
-    #[inline(always)]
-    unsafe fn zero_words() -> __m256i {
         // SAFETY: the instruction set is the contract of the trait.
-        unsafe { _mm256_setzero_si256() }
+        unsafe { transpose_words(rows) }
     }
 }

@@ -133,36 +133,42 @@ pub(crate) trait DepthI8 {
     }
 }
 
+/// A vector of 32-bit words in memory, whatever they are; as many words valid as it has, at any alignment of a word.
+pub(crate) trait Words: Copy {
+    const LANES: usize;
+    unsafe fn load(p: *const u32) -> Self;
+    /// One word in every lane.
+    unsafe fn splat(p: *const u32) -> Self;
+    unsafe fn store(p: *mut u32, v: Self);
+    unsafe fn zero() -> Self;
+}
+
 /// Lanes of 32-bit words where one lane is one pair of rows: the outer-product tile. A word holds one f32, or as many int8 codes
 /// as the multiply-add consumes per lane.
 ///
 /// A step adds to a register of sums the products of `ROWS` gallery rows with `LANES / DEPTH` bank rows, `DEPTH` words of each. Most
 /// sets take one word, of one gallery row.
 pub(crate) trait TileLanes {
-    const LANES: usize;
+    const LANES: usize = <Self::V as Words>::LANES;
     const ROWS: usize = 1;
     const DEPTH: usize = 1;
     /// Gallery rows that are copied as a panel of their own: 1 (none), or `LANES`, where a vector of the gallery side holds words of
     /// several rows.
     const SHARED: usize = 1;
-    type V: Copy;
-    /// Words of the bank side.
-    unsafe fn load(p: *const u32) -> Self::V;
+    type V: Words;
     /// Vector `i` of those of the bank side from `p` on.
     #[inline(always)]
     unsafe fn load_bank(p: *const u32, i: usize) -> Self::V {
         // SAFETY: the caller's promise.
-        unsafe { Self::load(p.add(i * Self::LANES)) }
+        unsafe { Self::V::load(p.add(i * Self::LANES)) }
     }
-    unsafe fn splat(p: *const u32) -> Self::V;
-    unsafe fn store(p: *mut u32, v: Self::V);
     /// Per lane: `acc + gallery * bank` over the word, fused for f32 where the set has it.
     unsafe fn mul_add(acc: Self::V, gallery: Self::V, bank: Self::V) -> Self::V;
     /// Words of the gallery side; reads `DEPTH` words, or `LANES` where rows are shared.
     #[inline(always)]
     unsafe fn load_gallery(p: *const u32) -> Self::V {
         // SAFETY: the caller's promise.
-        unsafe { Self::splat(p) }
+        unsafe { Self::V::splat(p) }
     }
     /// One step of the registers of rows that a vector of the gallery side serves: one, or one for each of its words.
     #[inline(always)]
@@ -178,7 +184,7 @@ pub(crate) trait TileLanes {
     #[inline(always)]
     unsafe fn load_sums(p: *const u32, _stride: usize) -> Self::V {
         // SAFETY: the caller's promise: one row of full length.
-        unsafe { Self::load(p) }
+        unsafe { Self::V::load(p) }
     }
     /// Vector `v` of the sums of gallery row `row` of the `ROWS`, a lane for each bank row, from the registers of all its bank rows.
     #[inline(always)]
@@ -202,7 +208,6 @@ pub(crate) trait Transpose<const W: usize>: TileLanes {
     /// The next `W` words of a bank row; valid for `ELEMENTS` reads.
     unsafe fn load_row_words(p: *const Self::Element) -> Self::V;
     unsafe fn transpose(rows: [Self::V; W]) -> [Self::V; W];
-    unsafe fn zero_words() -> Self::V;
 }
 
 /// Asks for the cache line at `p` to be brought to the second level. A hint: no address is invalid, nothing is read.

@@ -3,7 +3,7 @@
 //! Not used: adding a second product in 16 bits (`smlal`), which two products of -128 * -128 overflow; the same with 16-bit codes
 //! and `smlal` by element, which needs the one multiplier pipe of the cores without dotprod twice as often.
 
-use super::{DepthF32, DepthI8, TileLanes, Transpose};
+use super::{DepthF32, DepthI8, TileLanes, Transpose, Words};
 use core::arch::aarch64::*;
 use core::arch::asm;
 use core::mem::transmute;
@@ -208,21 +208,12 @@ impl DepthI8 for Neon {
     }
 }
 
-/// f32 words; a vector of the gallery side holds a word of each of four rows, and the multiplication broadcasts one of them: a
-/// broadcasting load would take a vector pipe beside that of the load.
-impl TileLanes for Neon {
+impl Words for float32x4_t {
     const LANES: usize = 4;
-    const SHARED: usize = 4;
-    type V = float32x4_t;
     #[inline(always)]
     unsafe fn load(p: *const u32) -> float32x4_t {
         // SAFETY: valid for 4 words by contract; unaligned load.
         unsafe { vld1q_f32(p.cast()) }
-    }
-    #[inline(always)]
-    unsafe fn load_bank(p: *const u32, i: usize) -> float32x4_t {
-        // SAFETY: the caller's promise.
-        unsafe { vreinterpretq_f32_s32(load_alone(p, i)) }
     }
     #[inline(always)]
     unsafe fn splat(p: *const u32) -> float32x4_t {
@@ -233,6 +224,23 @@ impl TileLanes for Neon {
     unsafe fn store(p: *mut u32, v: float32x4_t) {
         // SAFETY: valid for 4 words by contract; unaligned store.
         unsafe { vst1q_f32(p.cast(), v) }
+    }
+    #[inline(always)]
+    unsafe fn zero() -> float32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vdupq_n_f32(0.0) }
+    }
+}
+
+/// f32 words; a vector of the gallery side holds a word of each of four rows, and the multiplication broadcasts one of them: a
+/// broadcasting load would take a vector pipe beside that of the load.
+impl TileLanes for Neon {
+    const SHARED: usize = 4;
+    type V = float32x4_t;
+    #[inline(always)]
+    unsafe fn load_bank(p: *const u32, i: usize) -> float32x4_t {
+        // SAFETY: the caller's promise.
+        unsafe { vreinterpretq_f32_s32(load_alone(p, i)) }
     }
     #[inline(always)]
     unsafe fn mul_add(acc: float32x4_t, gallery: float32x4_t, bank: float32x4_t) -> float32x4_t {
@@ -248,7 +256,7 @@ impl TileLanes for Neon {
     #[inline(always)]
     unsafe fn load_gallery(p: *const u32) -> float32x4_t {
         // SAFETY: the caller's promise.
-        unsafe { <Self as TileLanes>::load(p) }
+        unsafe { float32x4_t::load(p) }
     }
     #[inline(always)]
     unsafe fn step<const NV: usize>(sums: &mut [[float32x4_t; NV]], gallery: float32x4_t, bank: &[float32x4_t; NV]) {
@@ -289,24 +297,12 @@ unsafe fn by_lane<const LANE: i32, const NV: usize>(sums: &mut [float32x4_t; NV]
     }
 }
 
-/// int8 words of four codes ([`WordLayout::Signed4`](super::WordLayout::Signed4)), four of each row at a time: a register sums one
-/// pair of rows in four parts, which are added up when it is stored. A sum of four pairs would need each of the gallery's words
-/// twice in a register.
-pub(crate) struct NeonCodes;
-
-impl TileLanes for NeonCodes {
+impl Words for int32x4_t {
     const LANES: usize = 4;
-    const DEPTH: usize = 4;
-    type V = int32x4_t;
     #[inline(always)]
     unsafe fn load(p: *const u32) -> int32x4_t {
         // SAFETY: valid for 4 words by contract; unaligned load.
         unsafe { vld1q_s32(p.cast()) }
-    }
-    #[inline(always)]
-    unsafe fn load_bank(p: *const u32, i: usize) -> int32x4_t {
-        // SAFETY: the caller's promise.
-        unsafe { load_alone(p, i) }
     }
     #[inline(always)]
     unsafe fn splat(p: *const u32) -> int32x4_t {
@@ -319,6 +315,26 @@ impl TileLanes for NeonCodes {
         unsafe { vst1q_s32(p.cast(), v) }
     }
     #[inline(always)]
+    unsafe fn zero() -> int32x4_t {
+        // SAFETY: NEON is the contract of the trait.
+        unsafe { vdupq_n_s32(0) }
+    }
+}
+
+/// int8 words of four codes ([`WordLayout::Signed4`](super::WordLayout::Signed4)), four of each row at a time: a register sums one
+/// pair of rows in four parts, which are added up when it is stored. A sum of four pairs would need each of the gallery's words
+/// twice in a register.
+pub(crate) struct NeonCodes;
+
+impl TileLanes for NeonCodes {
+    const DEPTH: usize = 4;
+    type V = int32x4_t;
+    #[inline(always)]
+    unsafe fn load_bank(p: *const u32, i: usize) -> int32x4_t {
+        // SAFETY: the caller's promise.
+        unsafe { load_alone(p, i) }
+    }
+    #[inline(always)]
     unsafe fn mul_add(acc: int32x4_t, gallery: int32x4_t, bank: int32x4_t) -> int32x4_t {
         // SAFETY: NEON is the contract of the trait.
         unsafe { <Neon as DepthI8>::mul_add(acc, vreinterpretq_s8_s32(gallery), vreinterpretq_s8_s32(bank)) }
@@ -326,7 +342,7 @@ impl TileLanes for NeonCodes {
     #[inline(always)]
     unsafe fn load_gallery(p: *const u32) -> int32x4_t {
         // SAFETY: the caller's promise.
-        unsafe { Self::load(p) }
+        unsafe { int32x4_t::load(p) }
     }
     #[inline(always)]
     unsafe fn load_sums(p: *const u32, _stride: usize) -> int32x4_t {
@@ -386,11 +402,6 @@ impl Transpose<4> for Neon {
         // SAFETY: NEON is the contract of the trait; both are vectors of four words of any bits.
         unsafe { transmute::<[int32x4_t; 4], [float32x4_t; 4]>(transpose(transmute::<[float32x4_t; 4], [int32x4_t; 4]>(rows))) }
     }
-    #[inline(always)]
-    unsafe fn zero_words() -> float32x4_t {
-        // SAFETY: NEON is the contract of the trait.
-        unsafe { vdupq_n_f32(0.0) }
-    }
 }
 
 impl Transpose<4> for NeonCodes {
@@ -405,10 +416,5 @@ impl Transpose<4> for NeonCodes {
     #[inline(always)]
     unsafe fn transpose(rows: [int32x4_t; 4]) -> [int32x4_t; 4] {
         rows
-    }
-    #[inline(always)]
-    unsafe fn zero_words() -> int32x4_t {
-        // SAFETY: NEON is the contract of the trait.
-        unsafe { vdupq_n_s32(0) }
     }
 }

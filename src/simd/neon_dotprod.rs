@@ -4,7 +4,7 @@
 //! feature; anywhere else the assembler refuses it.
 
 use super::neon::{Neon, load_alone, load_part_codes, load_words, transpose};
-use super::{DepthI8, TileLanes, Transpose};
+use super::{DepthI8, TileLanes, Transpose, Words};
 use core::arch::aarch64::*;
 use core::arch::asm;
 
@@ -70,28 +70,12 @@ impl DepthI8 for NeonDotprod {
 /// int8 words of four codes ([`WordLayout::Signed4`](super::WordLayout::Signed4)); a vector of the gallery side holds a word of each of
 /// four rows, and `sdot` broadcasts one of them.
 impl TileLanes for NeonDotprod {
-    const LANES: usize = 4;
     const SHARED: usize = 4;
     type V = int32x4_t;
-    #[inline(always)]
-    unsafe fn load(p: *const u32) -> int32x4_t {
-        // SAFETY: valid for 4 words by contract; unaligned load.
-        unsafe { vld1q_s32(p.cast()) }
-    }
     #[inline(always)]
     unsafe fn load_bank(p: *const u32, i: usize) -> int32x4_t {
         // SAFETY: the caller's promise.
         unsafe { load_alone(p, i) }
-    }
-    #[inline(always)]
-    unsafe fn splat(p: *const u32) -> int32x4_t {
-        // SAFETY: valid for one word by contract.
-        unsafe { vld1q_dup_s32(p.cast()) }
-    }
-    #[inline(always)]
-    unsafe fn store(p: *mut u32, v: int32x4_t) {
-        // SAFETY: valid for 4 words by contract; unaligned store.
-        unsafe { vst1q_s32(p.cast(), v) }
     }
     #[inline(always)]
     unsafe fn mul_add(acc: int32x4_t, gallery: int32x4_t, bank: int32x4_t) -> int32x4_t {
@@ -101,7 +85,7 @@ impl TileLanes for NeonDotprod {
     #[inline(always)]
     unsafe fn load_gallery(p: *const u32) -> int32x4_t {
         // SAFETY: the caller's promise.
-        unsafe { <Self as TileLanes>::load(p) }
+        unsafe { int32x4_t::load(p) }
     }
     #[inline(always)]
     unsafe fn step<const NV: usize>(sums: &mut [[int32x4_t; NV]], gallery: int32x4_t, bank: &[int32x4_t; NV]) {
@@ -147,10 +131,5 @@ impl Transpose<4> for NeonDotprod {
     unsafe fn transpose(rows: [int32x4_t; 4]) -> [int32x4_t; 4] {
         // SAFETY: NEON is the contract of the trait.
         unsafe { transpose(rows) }
-    }
-    #[inline(always)]
-    unsafe fn zero_words() -> int32x4_t {
-        // SAFETY: NEON is the contract of the trait.
-        unsafe { vdupq_n_s32(0) }
     }
 }

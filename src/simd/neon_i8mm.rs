@@ -4,7 +4,7 @@
 //! Only the tile uses it. Along the depth of two single rows half of the products would be of no use, so `neon_dotprod` does that.
 
 use super::neon::{Neon, load_words};
-use super::{TileLanes, Transpose};
+use super::{TileLanes, Transpose, Words};
 use core::arch::aarch64::*;
 use core::arch::asm;
 
@@ -12,30 +12,14 @@ pub(crate) struct NeonI8mm;
 
 /// int8 words of four codes ([`WordLayout::Signed4`](super::WordLayout::Signed4)), two of each of two rows in a vector.
 impl TileLanes for NeonI8mm {
-    const LANES: usize = 4;
     const ROWS: usize = 2;
     const DEPTH: usize = 2;
     const SHARED: usize = 4;
     type V = int32x4_t;
     #[inline(always)]
-    unsafe fn load(p: *const u32) -> int32x4_t {
-        // SAFETY: valid for 4 words by contract; unaligned load.
-        unsafe { vld1q_s32(p.cast()) }
-    }
-    #[inline(always)]
-    unsafe fn splat(p: *const u32) -> int32x4_t {
-        // SAFETY: valid for one word by contract.
-        unsafe { vld1q_dup_s32(p.cast()) }
-    }
-    #[inline(always)]
     unsafe fn load_gallery(p: *const u32) -> int32x4_t {
         // SAFETY: the caller's promise.
-        unsafe { Self::load(p) }
-    }
-    #[inline(always)]
-    unsafe fn store(p: *mut u32, v: int32x4_t) {
-        // SAFETY: valid for 4 words by contract; unaligned store.
-        unsafe { vst1q_s32(p.cast(), v) }
+        unsafe { int32x4_t::load(p) }
     }
     #[inline(always)]
     unsafe fn mul_add(mut acc: int32x4_t, gallery: int32x4_t, bank: int32x4_t) -> int32x4_t {
@@ -85,10 +69,5 @@ impl Transpose<4> for NeonI8mm {
             let [a, b, c, d] = rows.map(|row| vreinterpretq_s64_s32(row));
             [vzip1q_s64(a, b), vzip1q_s64(c, d), vzip2q_s64(a, b), vzip2q_s64(c, d)].map(|v| vreinterpretq_s32_s64(v))
         }
-    }
-    #[inline(always)]
-    unsafe fn zero_words() -> int32x4_t {
-        // SAFETY: NEON is the contract of the trait.
-        unsafe { vdupq_n_s32(0) }
     }
 }

@@ -3,7 +3,7 @@
 //! `wide` chooses its instructions when it is compiled, so this tier must never be wrapped in a target feature. Where the baseline
 //! has no fused multiply-add, f32 results keep the error bound but not the bits of the fused tiers.
 
-use super::{DepthF32, DepthI8, TileLanes, Transpose};
+use super::{DepthF32, DepthI8, TileLanes, Transpose, Words};
 use wide::{f32x4, i16x8, i32x4};
 
 pub(crate) struct Portable;
@@ -129,14 +129,12 @@ impl DepthI8 for Portable {
     }
 }
 
-/// f32 words.
-impl TileLanes for Portable {
+impl Words for f32x4 {
     const LANES: usize = 4;
-    type V = f32x4;
     #[inline(always)]
     unsafe fn load(p: *const u32) -> f32x4 {
         // SAFETY: valid for 4 words by contract.
-        unsafe { <Self as DepthF32>::load(p.cast()) }
+        unsafe { <Portable as DepthF32>::load(p.cast()) }
     }
     #[inline(always)]
     unsafe fn splat(p: *const u32) -> f32x4 {
@@ -149,6 +147,15 @@ impl TileLanes for Portable {
         unsafe { *p.cast::<[f32; 4]>() = v.to_array() }
     }
     #[inline(always)]
+    unsafe fn zero() -> f32x4 {
+        f32x4::ZERO
+    }
+}
+
+/// f32 words.
+impl TileLanes for Portable {
+    type V = f32x4;
+    #[inline(always)]
     unsafe fn mul_add(acc: f32x4, a: f32x4, b: f32x4) -> f32x4 {
         a.mul_add(b, acc)
     }
@@ -160,13 +167,8 @@ impl TileLanes for Portable {
     }
 }
 
-/// int8 words of two codes ([`WordLayout::Wide2`](super::WordLayout::Wide2)); a word's halves are told apart by value, so the
-/// byte order of the machine does not matter.
-pub(crate) struct PortableCodes;
-
-impl TileLanes for PortableCodes {
+impl Words for i32x4 {
     const LANES: usize = 4;
-    type V = i32x4;
     #[inline(always)]
     unsafe fn load(p: *const u32) -> i32x4 {
         // SAFETY: valid for 4 words by contract; the array has a word's alignment.
@@ -182,6 +184,18 @@ impl TileLanes for PortableCodes {
         // SAFETY: valid for 4 words by contract; the array has a word's alignment.
         unsafe { *p.cast::<[i32; 4]>() = v.to_array() }
     }
+    #[inline(always)]
+    unsafe fn zero() -> i32x4 {
+        i32x4::ZERO
+    }
+}
+
+/// int8 words of two codes ([`WordLayout::Wide2`](super::WordLayout::Wide2)); a word's halves are told apart by value, so the
+/// byte order of the machine does not matter.
+pub(crate) struct PortableCodes;
+
+impl TileLanes for PortableCodes {
+    type V = i32x4;
     #[inline(always)]
     unsafe fn mul_add(acc: i32x4, a: i32x4, b: i32x4) -> i32x4 {
         let (a, b): (i16x8, i16x8) = (halves(a), halves(b));
@@ -215,10 +229,6 @@ impl Transpose<4> for Portable {
         let rows = rows.map(f32x4::to_array);
         core::array::from_fn(|i| f32x4::new([rows[0][i], rows[1][i], rows[2][i], rows[3][i]]))
     }
-    #[inline(always)]
-    unsafe fn zero_words() -> f32x4 {
-        f32x4::ZERO
-    }
 }
 
 impl Transpose<4> for PortableCodes {
@@ -234,9 +244,5 @@ impl Transpose<4> for PortableCodes {
     unsafe fn transpose(rows: [i32x4; 4]) -> [i32x4; 4] {
         let rows = rows.map(i32x4::to_array);
         core::array::from_fn(|i| i32x4::new([rows[0][i], rows[1][i], rows[2][i], rows[3][i]]))
-    }
-    #[inline(always)]
-    unsafe fn zero_words() -> i32x4 {
-        i32x4::ZERO
     }
 }

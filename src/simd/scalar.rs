@@ -2,7 +2,7 @@
 //! does this tier, and f32 results have the bits of the other fused tiers. Elsewhere they are separate roundings (fused would be a
 //! slow library call), and results keep the error bound only.
 
-use super::{DepthF32, DepthI8, TileLanes, Transpose};
+use super::{DepthF32, DepthI8, TileLanes, Transpose, Words};
 
 pub(crate) struct Scalar;
 
@@ -131,10 +131,8 @@ impl DepthI8 for Scalar {
     }
 }
 
-/// f32 words.
-impl TileLanes for Scalar {
+impl Words for f32 {
     const LANES: usize = 1;
-    type V = f32;
     #[inline(always)]
     unsafe fn load(p: *const u32) -> f32 {
         // SAFETY: valid for one word by contract.
@@ -151,6 +149,15 @@ impl TileLanes for Scalar {
         unsafe { *p = v.to_bits() }
     }
     #[inline(always)]
+    unsafe fn zero() -> f32 {
+        0.0
+    }
+}
+
+/// f32 words.
+impl TileLanes for Scalar {
+    type V = f32;
+    #[inline(always)]
     unsafe fn mul_add(acc: f32, a: f32, b: f32) -> f32 {
         mul_add(acc, a, b)
     }
@@ -162,12 +169,8 @@ impl TileLanes for Scalar {
     }
 }
 
-/// int8 words of two codes ([`WordLayout::Wide2`](super::WordLayout::Wide2)).
-pub(crate) struct ScalarCodes;
-
-impl TileLanes for ScalarCodes {
+impl Words for u32 {
     const LANES: usize = 1;
-    type V = u32;
     #[inline(always)]
     unsafe fn load(p: *const u32) -> u32 {
         // SAFETY: valid for one word by contract.
@@ -183,6 +186,17 @@ impl TileLanes for ScalarCodes {
         // SAFETY: valid for one word by contract.
         unsafe { *p = v }
     }
+    #[inline(always)]
+    unsafe fn zero() -> u32 {
+        0
+    }
+}
+
+/// int8 words of two codes ([`WordLayout::Wide2`](super::WordLayout::Wide2)).
+pub(crate) struct ScalarCodes;
+
+impl TileLanes for ScalarCodes {
+    type V = u32;
     #[inline(always)]
     unsafe fn mul_add(acc: u32, a: u32, b: u32) -> u32 {
         let low = i32::from(a as i16) * i32::from(b as i16);
@@ -209,10 +223,6 @@ impl Transpose<1> for Scalar {
     unsafe fn transpose(rows: [f32; 1]) -> [f32; 1] {
         rows
     }
-    #[inline(always)]
-    unsafe fn zero_words() -> f32 {
-        0.0
-    }
 }
 
 impl Transpose<1> for ScalarCodes {
@@ -227,9 +237,5 @@ impl Transpose<1> for ScalarCodes {
     #[inline(always)]
     unsafe fn transpose(rows: [u32; 1]) -> [u32; 1] {
         rows
-    }
-    #[inline(always)]
-    unsafe fn zero_words() -> u32 {
-        0
     }
 }

@@ -46,7 +46,7 @@ def activation_set(hits, rows, n=None):
 def search_gated(queries, gallery, gates, k=10, allow=None):
     """`search` with one gate (QBNorm: score - bias where it is open, else the plain score) or two (DualDIS: DualIS where both are).
 
-    gates: a list of one or two `Gate`. O(queries * gallery * dim), twice: a plain search finds each query's best row first."""
+    gates: a list of one or two `Gate`. O(queries * gallery * dim), twice, on one thread: a plain search finds each query's best row first."""
     q, g = _pair("queries", queries, "gallery", gallery)
     if q.kind == "certified":
         raise TypeError("queries: a float32 matrix or Codes are needed, not Encoded: pass the matrix itself")

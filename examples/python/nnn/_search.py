@@ -177,7 +177,7 @@ def _reranked(ids, scores, bias, k, bias_min=None):
 
 
 def scores(queries, gallery, out=None):
-    """All similarities, queries x gallery."""
+    """All similarities, queries x gallery. On one thread."""
     q, g = _pair("queries", queries, "gallery", gallery)
     if q.kind == "certified":
         raise TypeError("queries: a float32 matrix or Codes are needed, not Encoded: pass the matrix itself")

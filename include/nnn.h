@@ -1522,8 +1522,9 @@ size_t nnn_coarse_train_scratch(size_t rows,
                                 size_t dim);
 
 /// Recommended bytes of scratch of nnn_coarse_neighbors_* for so many gallery rows, and of nnn_coarse_search_* for so many queries:
-/// 8 for each of up to 8,192 rows and each of its probes, about 1.2 MiB (256 a probe where those are thousands), and 4 a list. SIZE_MAX when that is not representable. Less
-/// works too, slower, down to that of one row. NNN_COARSE_SCRATCH_BYTES(rows, lists, probes, dim) is the same as a constant.
+/// 8 for each of up to 8,192 rows and each of its probes, about 1.2 MiB (256 a probe where those are thousands), and 4 a list. SIZE_MAX
+/// when that is not representable. Less works too, slower, down to that of one row.
+/// NNN_COARSE_SCRATCH_BYTES(rows, lists, probes, dim) is the same as a constant.
 size_t nnn_coarse_scratch(size_t rows,
                           size_t lists,
                           size_t probes,

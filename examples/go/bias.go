@@ -93,6 +93,17 @@ func Update[R Rows](n *Neighbors, gallery, bank R) error {
 	return err
 }
 
+// mergeable refuses a table of another shape, and the table itself.
+func (c call) mergeable(rows, k, otherRows, otherK int, itself bool) error {
+	if rows != otherRows || k != otherK {
+		return c.refuse("other", ErrRange, "%d rows of %d, here %d of %d: merge tables of the same", otherRows, otherK, rows, k)
+	}
+	if itself {
+		return c.refuse("other", ErrRange, "it is the table itself")
+	}
+	return nil
+}
+
 // Merge adds what another table of the same gallery rows has seen, of other bank rows.
 func (n *Neighbors) Merge(other *Neighbors) error {
 	c := call("Merge")
@@ -102,11 +113,8 @@ func (n *Neighbors) Merge(other *Neighbors) error {
 	if err := other.check(c, "other"); err != nil {
 		return err
 	}
-	if n.Rows != other.Rows || n.K != other.K {
-		return c.refuse("other", ErrRange, "%d rows of %d, here %d of %d: merge tables of the same", other.Rows, other.K, n.Rows, n.K)
-	}
-	if n == other {
-		return c.refuse("other", ErrRange, "it is the table itself")
+	if err := c.mergeable(n.Rows, n.K, other.Rows, other.K, n == other); err != nil {
+		return err
 	}
 	return c.check(merge(n, other))
 }

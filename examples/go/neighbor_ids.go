@@ -90,11 +90,8 @@ func (n *NeighborIDs) Merge(other *NeighborIDs) error {
 	if err := other.check(c, "other"); err != nil {
 		return err
 	}
-	if n.Rows != other.Rows || n.K != other.K {
-		return c.refuse("other", ErrRange, "%d rows of %d, here %d of %d: merge tables of the same", other.Rows, other.K, n.Rows, n.K)
-	}
-	if n == other {
-		return c.refuse("other", ErrRange, "it is the table itself")
+	if err := c.mergeable(n.Rows, n.K, other.Rows, other.K, n == other); err != nil {
+		return err
 	}
 	return c.check(idsMerge(n.Table, other.Table, n.Rows, n.K))
 }

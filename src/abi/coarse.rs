@@ -35,8 +35,9 @@ pub unsafe extern "C" fn nnn_coarse_train_scratch(rows: usize, lists: usize, dim
 }
 
 /// Recommended bytes of scratch of nnn_coarse_neighbors_* for so many gallery rows, and of nnn_coarse_search_* for so many queries:
-/// 8 for each of up to 8,192 rows and each of its probes, about 1.2 MiB (256 a probe where those are thousands), and 4 a list. SIZE_MAX when that is not representable. Less
-/// works too, slower, down to that of one row. NNN_COARSE_SCRATCH_BYTES(rows, lists, probes, dim) is the same as a constant.
+/// 8 for each of up to 8,192 rows and each of its probes, about 1.2 MiB (256 a probe where those are thousands), and 4 a list. SIZE_MAX
+/// when that is not representable. Less works too, slower, down to that of one row.
+/// NNN_COARSE_SCRATCH_BYTES(rows, lists, probes, dim) is the same as a constant.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nnn_coarse_scratch(rows: usize, lists: usize, probes: usize, dim: usize) -> usize {
     crate::coarse_scratch(rows, lists, probes, dim)

@@ -22,7 +22,7 @@ pub(super) const GATHERED_MAX: usize = 256;
 /// Rows with which every list has rows enough to be worth packing.
 const ROWS: usize = 8192;
 
-/// Candidates beyond twice the probes, halved: a strip of scores at least.
+/// A row has memory for twice as many candidates as its probes and this: for its best, and a strip of scores at least.
 const ROOM: usize = 64;
 const _: () = assert!(2 * ROOM >= STRIP);
 
@@ -109,15 +109,19 @@ impl<'a> Candidates<'a> {
         }
         let reached = reached_by(isa, scores, probes, 0);
         let reaching = kernel::retain_pairs_above(isa, scores, lists, reached.next_down());
-        // Of those that just reach it the last are too many.
-        let mut equal =
-            scores.iter().take(reaching).filter(|score| **score == reached).count().saturating_sub(reaching.saturating_sub(probes));
+        // Of those that just reach it the first complete the probes.
+        let above = kernel::count_above(isa, scores.get(..reaching).unwrap_or_default(), reached);
+        let mut equal = probes.saturating_sub(above);
         let mut kept = 0;
         for i in 0..reaching {
             let (Some(&score), Some(&list)) = (scores.get(i), lists.get(i)) else { break };
-            let keeps = score != reached || equal > 0;
-            equal -= usize::from(keeps && score == reached);
-            if let (true, Some(to), Some(at)) = (keeps, scores.get_mut(kept), lists.get_mut(kept)) {
+            if score == reached {
+                if equal == 0 {
+                    continue;
+                }
+                equal -= 1;
+            }
+            if let (Some(to), Some(at)) = (scores.get_mut(kept), lists.get_mut(kept)) {
                 (*to, *at) = (score, list);
                 kept += 1;
             }

@@ -473,6 +473,7 @@ impl Dtype for i8 {
     }
 
     fn tile_init(isa: Supported, bank_row: &[i8]) -> u32 {
+        // Where the gallery side is too large by an offset, each product is by the offset times the bank's code: the sum starts below.
         // SAFETY: `isa` was detected.
         let offset = with_i8_shells!(isa, shell => unsafe { shell::offset(bank_row.as_ptr(), bank_row.len()) });
         offset.wrapping_neg() as u32
